@@ -1,17 +1,19 @@
-//! Nearest neighbours that are not searched exactly: how long a graph or lists take to build, and how many queries a second are
-//! answered at which recall. Prints one JSON line a case; `peers/ann_bench.py` prints the same of hnswlib, usearch and faiss.
+//! Nearest neighbours that are not searched exactly: how long a graph or lists take to build, how many queries a second are
+//! answered at which recall, how long a stored index takes to open. Prints one JSON line a case; `peers/ann_bench.py` prints the
+//! same of hnswlib, usearch and faiss, and `ann.sh` runs both and sets them side by side.
 //!
-//! `cargo bench -p simpipe-benches --bench ann -- [COUNT] [DIM] [METHOD..]`, 100000 and 256 if left out
+//! `cargo bench -p simpipe-benches --bench ann -- [COUNT] [DIM] [--keep FOLDER] [METHOD..]`: 100000 and 256 if left out; methods are
+//! `hnsw`, `ivf-pq`, `int8`, `binary` and `open`, which opens a graph of that size that nobody has built. FOLDER gets the vectors,
+//! the queries and what is near them.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value as Json, json};
 use simpipe_artifact::{Codes, Distance, Graph, IndexRows};
 use simpipe_base::param;
+use simpipe_benches::Embeddings;
 use simpipe_search::distance::Rows;
 use simpipe_search::knn::Wanted;
 use simpipe_search::{ExactSearch, Hit, Search, Searcher, Structure};
@@ -19,24 +21,34 @@ use simpipe_search::{ExactSearch, Hit, Search, Searcher, Structure};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const CLASSES: usize = 1000;
+const VECTORS: Embeddings = Embeddings { classes: 1000, spread: 1.0 };
 const QUERIES: usize = 10_000;
 const K: usize = 10;
+/// Times that queries are asked, of which the least counts.
+const ROUNDS: usize = 3;
 
-/// Unit vectors around one centre a class, as a trained network leaves them.
-fn embeddings(count: usize, dim: usize, seed: u64) -> Vec<f32> {
-    let mut rng = ChaCha8Rng::seed_from_u64(99);
-    let draw = |rng: &mut ChaCha8Rng| rng.random::<f32>() + rng.random::<f32>() - 1.0;
-    let centres: Vec<f32> = (0..CLASSES * dim).map(|_| draw(&mut rng)).collect();
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut rows = Vec::with_capacity(count * dim);
-    for at in 0..count {
-        let centre = &centres[at % CLASSES * dim..][..dim];
-        let row: Vec<f32> = centre.iter().map(|centre| centre + draw(&mut rng)).collect();
-        let norm = row.iter().map(|value| value * value).sum::<f32>().sqrt();
-        rows.extend(row.iter().map(|value| value / norm));
+/// What the command line says.
+struct Asked {
+    count: usize,
+    dim: usize,
+    keep: Option<PathBuf>,
+    methods: Vec<String>,
+}
+
+impl Asked {
+    fn read() -> Self {
+        let mut arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+        let keep = arguments.iter().position(|argument| argument == "--keep");
+        let keep = keep.and_then(|at| arguments.drain(at..at + 2).nth(1)).map(PathBuf::from);
+        let (numbers, methods) =
+            arguments.into_iter().partition::<Vec<_>, _>(|argument| argument.parse::<usize>().is_ok());
+        let number = |at: usize, other: usize| numbers.get(at).and_then(|number| number.parse().ok()).unwrap_or(other);
+        Self { count: number(0, 100_000), dim: number(1, 256), keep, methods }
     }
-    rows
+
+    fn wants(&self, method: &str) -> bool {
+        self.methods.is_empty() || self.methods.iter().any(|wanted| wanted == method)
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
@@ -45,25 +57,54 @@ fn print(line: &Json) {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let number = |at: usize, other: usize| arguments.get(at).and_then(|number| number.parse().ok()).unwrap_or(other);
-    let (count, dim) = (number(0, 100_000), number(1, 256));
-    let wanted = |method: &str| arguments.len() < 3 || arguments[2..].iter().any(|wanted| wanted == method);
-    let (index, asked) = (embeddings(count, dim, 1), embeddings(QUERIES, dim, 2));
+    let asked = Asked::read();
+    let (count, dim) = (asked.count, asked.dim);
+    let index = VECTORS.drawn(count, dim, 1);
     let rows = Rows::new(&index, dim).expect("finite rows");
-    let queries = Rows::new(&asked, dim).expect("finite rows");
+    if asked.wants("open") {
+        let open = open_ms(&Structure::of_graph(unbuilt(count)), rows).expect("a folder for temporary files");
+        print(&json!({ "case": format!("open-{count}x{dim}"), "open_ms": open }));
+    }
+    let methods: Vec<_> = methods().into_iter().filter(|(method, ..)| asked.wants(method)).collect();
+    if methods.is_empty() && asked.keep.is_none() {
+        return;
+    }
+    let queries = VECTORS.drawn(QUERIES, dim, 2);
+    let queries = Rows::new(&queries, dim).expect("finite rows");
     let ten = vec![Wanted { k: K, excluded: Arc::default() }; QUERIES];
     let start = Instant::now();
     let exact =
         ExactSearch::new(rows, Distance::Cosine).map(queries, &ten, |_, hits| hits.to_vec()).expect("equal lengths");
-    print(
-        &json!({ "case": format!("exact-{count}x{dim}"), "queries_per_s": QUERIES as f64 / start.elapsed().as_secs_f64() }),
-    );
-    for (method, built, searched) in methods() {
-        if wanted(method) {
-            measure((method, &built, searched.as_slice()), rows, queries, &ten, &exact);
-        }
+    let speed = QUERIES as f64 / start.elapsed().as_secs_f64();
+    print(&json!({ "case": format!("exact-{count}x{dim}"), "queries_per_s": speed }));
+    if let Some(folder) = &asked.keep {
+        keep(folder, rows, queries, &exact).expect("a folder that can be written");
     }
+    for (method, built, searched) in methods {
+        measure((method, &built, searched.as_slice()), rows, queries, &ten, &exact);
+    }
+}
+
+/// Writes what a peer searches: little-endian numbers, row after row.
+fn keep(folder: &Path, rows: Rows<'_>, queries: Rows<'_>, exact: &[Vec<Hit>]) -> std::io::Result<()> {
+    let numbers = |rows: Rows<'_>| -> Vec<u8> {
+        (0..rows.len()).flat_map(|row| rows.row(row)).flat_map(|number| number.to_le_bytes()).collect()
+    };
+    let nearest: Vec<u8> = exact.iter().flatten().flat_map(|hit| hit.row.to_le_bytes()).collect();
+    let shape = json!({ "count": rows.len(), "dim": rows.dim(), "k": K });
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("index.f32"), numbers(rows))?;
+    std::fs::write(folder.join("queries.f32"), numbers(queries))?;
+    std::fs::write(folder.join("nearest.u32"), nearest)?;
+    std::fs::write(folder.join("shape.json"), shape.to_string())
+}
+
+/// A graph of the size of one that was built: every place has a link.
+fn unbuilt(count: usize) -> Graph {
+    let links = 16;
+    let link = |place: usize| u32::try_from(place % count).unwrap_or(0);
+    let lowest: Vec<u32> = (0..2 * links * count).map(link).collect();
+    Graph { links, entry: 0, levels: vec![0; count].into(), lowest: lowest.into(), upper: Vec::<u32>::new().into() }
 }
 
 /// A method, how it is built, and how it is searched.
@@ -127,9 +168,12 @@ fn measure(
     let open = open_ms(&structure, rows).expect("a folder for temporary files");
     for search in searched {
         let searcher = Searcher::new(rows, Distance::Cosine, &read(search), &structure);
-        let start = Instant::now();
-        let found = searcher.nearest(queries, ten).expect("equal lengths");
-        let seconds = start.elapsed().as_secs_f64();
+        let (mut found, mut seconds) = (Vec::new(), f64::INFINITY);
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            found = searcher.nearest(queries, ten).expect("equal lengths");
+            seconds = seconds.min(start.elapsed().as_secs_f64());
+        }
         let same = |(exact, found): (&Vec<Hit>, &Vec<Hit>)| {
             found.iter().filter(|hit| exact.iter().any(|near| near.row == hit.row)).count()
         };

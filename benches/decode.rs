@@ -1,7 +1,7 @@
 //! A folder of small image files into the dataset artifact, as the stage `dataset` does it: 60,000 JPEG files (as many
 //! as CIFAR-10 has) and 10,000 PNG files of 32 x 32 pixels. Prints one JSON line a kind.
 //!
-//! `cargo bench -p simpipe-benches --bench decode`; the images stay in `target/bench-images`, where the peer's script finds
+//! `cargo bench -p simpipe-benches --bench decode`, with `-- jpg` that kind alone; the images stay in `target/bench-images`, where the peer's script finds
 //! them.
 
 use std::path::PathBuf;
@@ -38,7 +38,8 @@ fn images(kind: &str, files: u32) -> PathBuf {
 }
 
 fn main() {
-    for (kind, files) in KINDS {
+    let wish: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    for (kind, files) in KINDS.into_iter().filter(|(kind, _)| wish.is_empty() || wish.iter().any(|wish| wish == kind)) {
         let folder = images(kind, files);
         let spec = serde_json::json!({ "image-folder": { "path": folder.to_str().expect("a plain path") } });
         let source: Source = param::from_json(&spec).expect("a source");
@@ -49,6 +50,7 @@ fn main() {
             stop: &|| false,
             column: None,
             earlier: None,
+            storage: &simpipe_data::Storage::Raw,
             on_read: &|_, _| (),
         };
         let mut times: Vec<f64> = (0..3)

@@ -89,11 +89,12 @@ fn images() -> [Images; 2] {
         stop: &|| false,
         column: None,
         earlier: None,
+        storage: &simpipe_data::Storage::Raw,
         on_read: &|_, _| {},
     };
     let mut sink = |example: simpipe_data::source::Example<'_>| {
         let images = if example.split == "train" { &mut training } else { &mut test };
-        images.pixels.extend(example.image.pixels);
+        images.pixels.extend_from_slice(example.image.bytes());
         images.labels.push(example.label);
         Ok(())
     };

@@ -2,8 +2,8 @@
 //! embeddings of a batch, each the same case as in `benches/peers/networks.py`. Prints one JSON line a case, with the peak of
 //! this process's memory: one case a process, to tell one's from another's.
 //!
-//! `cargo bench -p simpipe-benches --bench networks`; with `-- resnet18-embed` the cases whose name holds that;
-//! `SIMPIPE_BENCH_SECONDS=3` for shorter ones.
+//! `cargo bench -p simpipe-benches --bench networks`; with `-- resnet18-embed` the cases whose name holds that; with `-- --bf16` as
+//! products of bfloat16, where the processor has them; `SIMPIPE_BENCH_SECONDS=3` for shorter ones.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use simpipe_base::param::{self, Param, View};
 use simpipe_base::seed::Seed;
 use simpipe_nn::{
-    Batch, Batches, FitEvent, FitSettings, FitState, LayerSpec, LossSpec, Network, Optimizer, device, fit,
+    Batch, Batches, FitEvent, FitSettings, FitState, LayerSpec, LossSpec, Network, Numerics, Optimizer, device, fit,
 };
 
 #[global_allocator]
@@ -147,7 +147,7 @@ fn since((start, computed): (Instant, f64)) -> [f64; 2] {
     [start.elapsed().as_secs_f64() * 1e3, computed_ms() - computed]
 }
 
-fn report(case: &str, images: usize, times: &[[f64; 2]]) {
+fn report(case: &str, images: usize, numerics: Numerics, times: &[[f64; 2]]) {
     let sorted = |which: usize| {
         let mut times: Vec<f64> = times.iter().map(|time| time[which]).collect();
         times.sort_by(f64::total_cmp);
@@ -155,26 +155,31 @@ fn report(case: &str, images: usize, times: &[[f64; 2]]) {
     };
     let (times, computed) = (sorted(0), sorted(1));
     let (least, median) = (times[0], times[times.len() / 2]);
-    let line = json!({
+    let mut line = json!({
         "case": case, "min_ms": least, "median_ms": median, "cpu_ms": computed[0],
         "images_per_s": images as f64 / median * 1e3, "peak_mb": peak_mb(),
         "kernels": simpipe_kernel::instruction_set(), "threads": rayon::current_num_threads(),
     });
+    if numerics == Numerics::Bf16 {
+        line["numerics"] = json!("bf16");
+        line["kernels"] = json!(simpipe_kernel::bf16_unit());
+    }
     #[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
     {
         println!("{line}");
     }
 }
 
-fn network(layers: &Value, side: usize) -> Network {
+fn network(layers: &Value, side: usize, numerics: Numerics) -> Network {
     let layers: Vec<LayerSpec> = param::from_json(layers).expect("layers");
     let device = device::to_device("flex").expect("flex is always built");
-    Network::build(&layers, [side, side, 3], Seed::of_stage(1, "train", None), &device).expect("shapes that fit")
+    let network = Network::build(&layers, [side, side, 3], Seed::of_stage(1, "train", None), &device);
+    network.expect("shapes that fit").with_numerics(numerics)
 }
 
 /// The times of steps, in milliseconds: at least three behind two that warm up, and as many as fit.
-fn train(case: &Case, time: Duration) -> Vec<[f64; 2]> {
-    let (mut network, pool) = (network(&case.layers, case.side), Pool::new(case.side, case.train));
+fn train(case: &Case, numerics: Numerics, time: Duration) -> Vec<[f64; 2]> {
+    let (mut network, pool) = (network(&case.layers, case.side, numerics), Pool::new(case.side, case.train));
     let seed = Seed::of_stage(1, "train", None);
     let optimizer: Optimizer = param::from_json(&json!("adam")).expect("an optimiser");
     let loss: LossSpec = param::from_json(&json!("multi-similarity")).expect("a loss");
@@ -196,8 +201,8 @@ fn train(case: &Case, time: Duration) -> Vec<[f64; 2]> {
 }
 
 /// The times of embedding one batch, in milliseconds, as those of steps.
-fn embed(case: &Case, time: Duration) -> Vec<[f64; 2]> {
-    let (network, pool) = (network(&case.layers, case.side), Pool::new(case.side, case.embed));
+fn embed(case: &Case, numerics: Numerics, time: Duration) -> Vec<[f64; 2]> {
+    let (network, pool) = (network(&case.layers, case.side, numerics), Pool::new(case.side, case.embed));
     let embedder = network.embedder();
     let (start, mut times) = (Instant::now(), Vec::new());
     while times.len() < 5 || (start.elapsed() < time && times.len() < 42) {
@@ -213,14 +218,19 @@ fn main() {
     let wanted = |case: &str| wish.is_empty() || wish.iter().any(|part| case.contains(part.as_str()));
     let seconds = std::env::var("SIMPIPE_BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(8.0);
     let time = Duration::from_secs_f64(seconds);
+    let bf16 = std::env::args().any(|argument| argument == "--bf16");
+    if bf16 && simpipe_kernel::bf16_unit().is_none() {
+        return;
+    }
+    let numerics = if bf16 { Numerics::Bf16 } else { Numerics::Fast };
     for case in cases() {
         let (step, vectors) =
             (format!("{}-train-{}", case.name, case.train), format!("{}-embed-{}", case.name, case.embed));
         if case.train > 0 && wanted(&step) {
-            report(&step, case.train, &train(&case, time));
+            report(&step, case.train, numerics, &train(&case, numerics, time));
         }
         if case.embed > 0 && wanted(&vectors) {
-            report(&vectors, case.embed, &embed(&case, time));
+            report(&vectors, case.embed, numerics, &embed(&case, numerics, time));
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Every operation of the tutorial's training step at batch 80, forward and backward, as the step runs it: the profile in
-//! `docs/performance.md`. With `-- narrow` or `-- mid` those of a step of 500 of a network of three pairs of convolutions, each
+//! `docs/concepts/performance.md`. With `-- narrow` or `-- mid` those of a step of 500 of a network of three pairs of convolutions, each
 //! with a pool between its first convolution and that one's normalisation, and `gelu`. Prints one JSON line an operation.
 //!
 //! `cargo bench -p simpipe-benches --bench ops`

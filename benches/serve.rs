@@ -1,9 +1,9 @@
 //! Load on a server that runs: PNG images of 32 x 32 pixels at a rate, each request at its time whether the one before was
 //! answered or not, so that a server that falls behind is seen to. Prints one JSON line: what was answered, how long it took from
-//! the time that each request was due, the memory of the server before and after, and the share of a core that this program took.
+//! the time that each request was due, the memory of the server before and after, and how many cores it and this program took.
 //!
-//! `taskset -c 0 cargo bench -p simpipe-benches --bench serve -- 127.0.0.1:8350 --rate 500 --requests 15000`; `--connections 16`
-//! and `--warm 2000` have defaults, the token is that of `SIMPIPE_TOKEN`.
+//! `taskset -c 0 cargo bench -p simpipe-benches --bench serve -- 127.0.0.1:8350 --rate 500 --requests 15000`; `--connections 16`,
+//! `--warm 2000` and `--of simpipe` have defaults, the token is that of `SIMPIPE_TOKEN`. `serve.sh` starts servers and runs it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of a terminal")]
 
@@ -20,6 +20,8 @@ const IMAGES: u32 = 256;
 
 struct Asked {
     at: String,
+    /// What the server is called in the line.
+    of: String,
     token: String,
     rate: f64,
     requests: usize,
@@ -36,17 +38,20 @@ fn main() -> std::process::ExitCode {
     if asked.warm > 0 {
         drop(load(&asked, &bodies, asked.warm));
     }
-    let (before, own, began) = (resident(&asked), processor_seconds(), Instant::now());
+    let [before, server] = metrics(&asked, SERVER);
+    let (own, began) = (processor_seconds(), Instant::now());
     let (mut took, failed) = load(&asked, &bodies, asked.requests);
     let seconds = began.elapsed().as_secs_f64();
+    let own = processor_seconds() - own;
+    let [after, server_after] = metrics(&asked, SERVER);
     took.sort_unstable();
     let at = |share: f64| took.get((took.len() as f64 * share) as usize).map_or(0.0, |time| time.as_secs_f64() * 1e3);
     let line = json!({
-        "bench": "serve", "rate": asked.rate, "connections": asked.connections, "requests": asked.requests,
+        "bench": "serve", "of": asked.of, "rate": asked.rate, "connections": asked.connections, "requests": asked.requests,
         "answered": took.len(), "failed": failed, "images_per_second": took.len() as f64 / seconds,
         "p50_ms": at(0.5), "p90_ms": at(0.9), "p99_ms": at(0.99), "p999_ms": at(0.999), "max_ms": at(1.0 - 1e-9),
-        "server_mib_before": before / 1048576.0, "server_mib_after": resident(&asked) / 1048576.0,
-        "generator_cores": (processor_seconds() - own) / seconds,
+        "server_mib_before": before / 1048576.0, "server_mib_after": after / 1048576.0,
+        "server_cores": (server_after - server) / seconds, "generator_cores": own / seconds,
     });
     println!("{line}");
     std::process::ExitCode::SUCCESS
@@ -56,8 +61,10 @@ fn asked(args: &[String]) -> Option<Asked> {
     let value =
         |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1)?.parse::<f64>().ok());
     let at = args.iter().find(|arg| arg.contains(':'))?;
+    let of = args.iter().position(|arg| arg == "--of").and_then(|at| args.get(at + 1).cloned());
     Some(Asked {
         at: at.clone(),
+        of: of.unwrap_or_else(|| "simpipe".to_owned()),
         token: std::env::var("SIMPIPE_TOKEN").unwrap_or_default(),
         rate: value("--rate").unwrap_or(500.0),
         requests: value("--requests").unwrap_or(15_000.0) as usize,
@@ -129,16 +136,21 @@ fn request(asked: &Asked, image: &[u8]) -> Vec<u8> {
     [head.as_bytes(), image].concat()
 }
 
-/// The server's resident memory in bytes, as its metrics tell it.
-fn resident(asked: &Asked) -> f64 {
+/// What is asked of the server's metrics: its resident memory in bytes, and its processor time in seconds.
+const SERVER: [&str; 2] = ["process_resident_memory_bytes ", "process_cpu_seconds_total "];
+
+/// Numbers of the server's metrics; 0 where it does not tell one.
+fn metrics<const N: usize>(asked: &Asked, names: [&str; N]) -> [f64; N] {
     let token =
         if asked.token.is_empty() { String::new() } else { format!("Authorization: Bearer {}\r\n", asked.token) };
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n{token}Connection: close\r\n\r\n", asked.at);
     let (mut stream, mut text) = (connected(asked), String::new());
     stream.write_all(request.as_bytes()).expect("a server");
     stream.read_to_string(&mut text).expect("text");
-    let line = text.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
-    line.and_then(|bytes| bytes.parse().ok()).unwrap_or(0.0)
+    names.map(|name| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.parse().ok());
+        value.unwrap_or(0.0)
+    })
 }
 
 /// What this process has used of the processor so far.

@@ -8,8 +8,13 @@
 //! - [`Encoder`]: embeddings of images from files or bytes;
 //! - [`Index`]: what is on an image, by the run's index and threshold.
 //!
-//! `docs/library.md` begins with a whole program. What else the crate has is the program's own, may change at any time, and is
+//! `docs/guides/library.md` begins with a whole program. What else the crate has is the program's own, may change at any time, and is
 //! described in `ARCHITECTURE.md`.
+
+/// The program that the guide begins with is compiled with the examples here.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/library.md")]
+struct Guide;
 
 #[doc(hidden)]
 pub mod cli;

@@ -1,38 +1,32 @@
-"""Prints of measurements of networks what is kept: the machine, then for each case and peer the line with the least time.
+"""Prints of the measurements of a row of networks what is kept: the machine, the line with the least time of each case and peer, and
+what could not be measured.
 
-Usage: python keep.py MEASUREMENTS.jsonl > benches/results/networks.jsonl. Standard library only.
+Usage: python keep.py ROW ROUNDS MEASUREMENTS.jsonl > benches/results/networks/ROW.json. Standard library only.
 """
 import json
-import os
-import platform
 import sys
 
-
-def machine() -> dict:
-    """The processor's name and vector instructions, where the system tells."""
-    names, flags = [platform.machine()], []
-    try:
-        for line in open("/proc/cpuinfo", encoding="utf-8"):
-            key, _, value = line.partition(":")
-            names += [value.strip()] if key.strip() == "model name" else []
-            flags = value.split() if key.strip() == "flags" else flags
-    except OSError:
-        pass
-    return {"machine": names[-1], "cores": os.cpu_count(), "vectors": [flag for flag in flags if flag.startswith(("avx2", "avx512", "amx"))]}
+from machine import machine
 
 
 def main() -> None:
-    least: dict[tuple[str, str], dict] = {}
-    for line in open(sys.argv[1], encoding="utf-8"):
-        row = json.loads(line)
-        if "min_ms" not in row or "peak_mb" not in row:
+    row, rounds, path = sys.argv[1:]
+    least: dict[tuple[str, str, str], dict] = {}
+    missing: dict[str, str] = {}
+    for text in open(path, encoding="utf-8"):
+        line = json.loads(text)
+        if "missing" in line:
+            missing[line["peer"]] = line["missing"]
+        if "min_ms" not in line:
             continue
-        key = (row["case"], row.get("peer", ""))
-        if key not in least or row["min_ms"] < least[key]["min_ms"]:
-            least[key] = row
-    print(json.dumps(machine()))
-    for _, row in sorted(least.items()):
-        print(json.dumps(row))
+        key = (line["case"], line.get("peer", ""), line.get("numerics", ""))
+        if key not in least or line["min_ms"] < least[key]["min_ms"]:
+            least[key] = line
+    if not least:
+        sys.exit(f"{path}: nothing was measured")
+    found = {"row": row, "rounds": int(rounds), **machine()}
+    lines = [json.dumps(line) for _, line in sorted(least.items())]
+    print(json.dumps(found)[:-1] + ', "measurements": [\n  ' + ",\n  ".join(lines) + "\n], \"missing\": " + json.dumps(missing) + "}")
 
 
 if __name__ == "__main__":

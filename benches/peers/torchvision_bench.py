@@ -1,6 +1,9 @@
-"""Reads the folder that `cargo bench -p simpipe-benches --bench decode` left through torchvision's ImageFolder and DataLoader, two workers."""
+"""Reads the folder that `cargo bench -p simpipe-benches --bench decode` left through torchvision's ImageFolder and DataLoader, two workers.
+
+Usage: python torchvision_bench.py [jpg] [png]."""
 import json
 import pathlib
+import sys
 import time
 
 import torch
@@ -13,7 +16,7 @@ IMAGES = pathlib.Path(__file__).resolve().parents[2] / "target" / "bench-images"
 
 def main() -> None:
     torch.set_num_threads(1)  # of the process that collects; the workers decode
-    for kind in ("jpg", "png"):
+    for kind in sys.argv[1:] or ("jpg", "png"):
         times = []
         for _ in range(3):
             start = time.perf_counter()

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use simpipe_base::issue::Issues;
+use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::node::Node;
 use simpipe_base::param::Param;
 use simpipe_base::params;
@@ -13,8 +13,7 @@ use simpipe_plan::Plan;
 use simpipe_runner::{Runner, folders};
 use simpipe_spec::{LoadOptions, load};
 use simpipe_stage::{
-    BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageDoc,
-    StageError,
+    BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, Port, Stage, StageDoc, StageError,
 };
 use simpipe_store::Store;
 
@@ -49,7 +48,7 @@ impl Stage for Link {
         if params.first { Vec::new() } else { vec![Port::new("a", Kind::Report, &["out.bin"])] }
     }
 
-    fn infer(_: &LinkParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(_: &LinkParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
         Ok(Facts::Report)
     }
 
@@ -94,8 +93,8 @@ impl Catalog for Links {
     fn devices(&self) -> &'static [simpipe_base::suggest::Known<'static>] {
         &[simpipe_base::suggest::Known { name: "auto", aka: &[] }]
     }
-    fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
-        Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned() })
+    fn backend(&self, _: &str, _: Option<&str>) -> Result<BackendChoice, StageError> {
+        Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned(), unable: None })
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use simpipe_base::issue::Issues;
+use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::node::Node;
 use simpipe_base::param::Param;
 use simpipe_base::params;
@@ -13,8 +13,7 @@ use simpipe_runner::folders;
 use simpipe_runner::sweep::{Origin, State, SweepEvent, SweepRunner, Which};
 use simpipe_spec::{LoadOptions, load};
 use simpipe_stage::{
-    BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, NumberDoc, ParamIssue, Port, Stage,
-    StageDoc, StageError,
+    BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, NumberDoc, Port, Stage, StageDoc, StageError,
 };
 use simpipe_store::Store;
 
@@ -44,7 +43,7 @@ impl Stage for Noop {
         Vec::new()
     }
 
-    fn infer(_: &NoopParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(_: &NoopParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
         Ok(Facts::Report)
     }
 
@@ -82,8 +81,8 @@ impl Catalog for Noops {
     fn devices(&self) -> &'static [simpipe_base::suggest::Known<'static>] {
         &[simpipe_base::suggest::Known { name: "auto", aka: &[] }]
     }
-    fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
-        Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned() })
+    fn backend(&self, _: &str, _: Option<&str>) -> Result<BackendChoice, StageError> {
+        Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned(), unable: None })
     }
 }
 

@@ -67,6 +67,13 @@ impl Belonging {
         Ok(Self(there.map(|name| Ok((name, columns.optional_text(name)?))).collect::<Result<_, ArtifactError>>()?))
     }
 
+    /// Puts the rows of another table of the same columns behind these.
+    pub(super) fn extend(&mut self, more: Self) {
+        for (name, values) in more.0 {
+            self.0.entry(name).or_default().extend(values);
+        }
+    }
+
     /// As columns of a table, to stand behind the others.
     pub(super) fn columns(&self) -> impl Iterator<Item = Column> + '_ {
         let column = move |name: &'static str| {

@@ -6,49 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::table::Columns;
-use super::{ArtifactError, Images};
-use simpipe_base::digest::Digest;
-
-/// Height, width and channels of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageShape {
-    /// Rows.
-    pub height: u32,
-    /// Columns.
-    pub width: u32,
-    /// 1 (grey) or 3 (red, green, blue).
-    pub channels: u32,
-}
-
-impl ImageShape {
-    /// Bytes of an image of this shape.
-    #[must_use]
-    pub const fn bytes(&self) -> usize {
-        self.height as usize * self.width as usize * self.channels as usize
-    }
-}
-
-/// Raw pixels: `height x width x channels` bytes, channels innermost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    /// The size.
-    pub shape: ImageShape,
-    /// The pixels.
-    pub pixels: Vec<u8>,
-}
-
-impl Image {
-    /// The digest of shape and pixels: equal images have equal digests, whatever file they came from.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        let mut hasher = blake3::Hasher::new();
-        for side in [self.shape.height, self.shape.width, self.shape.channels] {
-            hasher.update(&side.to_le_bytes());
-        }
-        hasher.update(&self.pixels);
-        Digest::from_hasher(&hasher)
-    }
-}
+use super::{ArtifactError, Image, ImageShape, Images};
 
 /// `dataset.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +30,9 @@ pub struct DatasetInfo {
     /// Images with pixels that were not opaque and were laid over a background; left out if there are none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub transparent: usize,
+    /// Images that are stored as they came, encoded, and decoded when they are looked at; left out if there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub encoded: usize,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -90,12 +51,6 @@ pub struct Examples {
     pub shape: Vec<ImageShape>,
     /// [`Image::digest`] of each.
     pub digest: Vec<String>,
-}
-
-impl Default for ImageShape {
-    fn default() -> Self {
-        Self { height: 0, width: 0, channels: 1 }
-    }
 }
 
 impl Examples {

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::table::{Column, Columns, write_parquet};
-use super::{ArtifactError, Image, Images};
+use super::{ArtifactError, Image, ImageShape, Images};
 use simpipe_base::digest::Digest;
 
 /// What an image was decoded from.
@@ -42,6 +42,19 @@ impl DecodedFrom {
     }
 }
 
+/// What an earlier dataset has of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoding {
+    /// The shape of its pixels.
+    pub shape: ImageShape,
+    /// [`Image::digest`].
+    pub digest: Digest,
+    /// Whether something of the background is seen.
+    pub transparent: bool,
+    /// The pixels, unless the file is stored that they come from.
+    pub pixels: Option<Vec<u8>>,
+}
+
 /// The images of an earlier dataset, found by what they were decoded from.
 #[derive(Debug)]
 pub struct Decodings {
@@ -74,22 +87,27 @@ impl Decodings {
         Ok(Some(Self { images: Images::beside(&folder.join("examples.parquet"))?, rows }))
     }
 
-    /// The image that was decoded from something, and whether it was transparent. One whose bytes are not what they were is
-    /// none.
+    /// The image that was decoded from something. One whose pixels are not what they were is none; where the file itself is
+    /// stored, there are no pixels to compare.
     #[must_use]
-    pub fn find(&self, digest: Digest) -> Option<(Image, bool)> {
+    pub fn find(&self, digest: Digest) -> Option<Decoding> {
         let at = self.rows.partition_point(|(from, _)| from.digest < digest);
         let (from, id) = self.rows.get(at).filter(|(from, _)| from.digest == digest)?;
         let place = self.images.find(*id).ok()?;
-        let image = Image { shape: place.shape, pixels: self.images.pixels(&place).to_vec() };
-        (image.digest() == place.digest).then_some((image, from.transparent))
+        let (shape, transparent) = (place.shape, from.transparent);
+        if place.is_encoded() {
+            return Some(Decoding { shape, digest: place.digest, transparent, pixels: None });
+        }
+        let image = Image { shape, pixels: self.images.pixels(&place).ok()?.into_owned() };
+        let pixels = (image.digest() == place.digest).then_some(image.pixels)?;
+        Some(Decoding { shape, digest: place.digest, transparent, pixels: Some(pixels) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ExamplesWriter, ImageShape};
+    use crate::{EncodedImage, ExamplesWriter, NewImage};
 
     #[test]
     fn an_image_is_found_by_what_it_was_decoded_from() {
@@ -106,7 +124,11 @@ mod tests {
         DecodedFrom::write(&folder.path().join(DecodedFrom::FILE), from.into_iter()).unwrap();
         let decodings = Decodings::open(folder.path()).unwrap().unwrap();
         let found = [5, 6, 7, 8].map(|value| decodings.find(of(value)));
-        assert_eq!(found, [Some((image(5), false)), None, Some((image(7), true)), None]);
+        let expected = |value: u8, transparent| {
+            let Image { shape, pixels } = image(value);
+            Some(Decoding { shape, digest: image(value).digest(), transparent, pixels: Some(pixels) })
+        };
+        assert_eq!(found, [expected(5, false), None, expected(7, true), None]);
         // What is not as it was is decoded again.
         drop(decodings);
         let path = folder.path().join("images/train.bin");
@@ -114,5 +136,20 @@ mod tests {
         bytes[0] ^= 1;
         std::fs::write(&path, bytes).unwrap();
         assert_eq!(Decodings::open(folder.path()).unwrap().unwrap().find(of(5)), None);
+    }
+
+    #[test]
+    fn of_an_image_that_is_stored_as_it_came_what_is_known_is_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let (shape, digest) = (ImageShape { height: 4, width: 5, channels: 3 }, Digest::of(b"pixels"));
+        let decoding = Some(simpipe_picture::DecodeOptions::default());
+        let mut writer = ExamplesWriter::new(&folder.path().join("examples.parquet")).decoding(decoding);
+        let encoded = EncodedImage { shape, digest, bytes: b"a file".to_vec(), part: None, memory: 0 };
+        writer.push("train", 0, NewImage::Encoded(encoded)).unwrap();
+        assert_eq!(writer.finish().unwrap().encoded, 1);
+        let from = DecodedFrom { digest: Digest::of(b"a file"), transparent: true };
+        DecodedFrom::write(&folder.path().join(DecodedFrom::FILE), std::iter::once(Some(from))).unwrap();
+        let found = Decodings::open(folder.path()).unwrap().unwrap().find(from.digest);
+        assert_eq!(found, Some(Decoding { shape, digest, transparent: true, pixels: None }));
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::table::{Column, Columns, write_parquet};
+use super::table::{Column, Columns, ParquetWriter, ROW_GROUP, parquet_rows};
 use super::{ArtifactError, Belonging, Distance, ModelName, ModelUse};
 
 /// `embeddings.json`.
@@ -106,15 +106,24 @@ impl Embeddings {
     /// # Errors
     /// If the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
+        let mut writer = ParquetWriter::new(path);
+        // A group of rows after the other: a second copy of all vectors may be too much. At least one, for its columns.
+        for begin in (0..self.len().max(1)).step_by(ROW_GROUP) {
+            writer.append(self.columns(begin..(begin + ROW_GROUP).min(self.len())))?;
+        }
+        writer.finish()
+    }
+
+    fn columns(&self, rows: std::ops::Range<usize>) -> Vec<Column> {
         let fixed = [
-            Column::u64("position", &self.position),
-            Column::u64("example_id", &self.example_id),
-            Column::i32("label", &self.label),
-            Column::text("split", &self.split),
-            Column::text("digest", &self.digest),
-            Column::vectors("embedding", &self.values, self.dim),
+            Column::u64("position", &self.position[rows.clone()]),
+            Column::u64("example_id", &self.example_id[rows.clone()]),
+            Column::i32("label", &self.label[rows.clone()]),
+            Column::text("split", &self.split[rows.clone()]),
+            Column::text("digest", &self.digest[rows.clone()]),
+            Column::vectors("embedding", &self.values[rows.start * self.dim..rows.end * self.dim], self.dim),
         ];
-        write_parquet(path, fixed.into_iter().chain(self.belonging.columns()).collect())
+        fixed.into_iter().chain(self.belonging.slice(&rows).columns()).collect()
     }
 
     /// Reads the table.
@@ -122,17 +131,57 @@ impl Embeddings {
     /// # Errors
     /// If the file can't be read.
     pub fn read(path: &Path) -> Result<Self, ArtifactError> {
-        let columns = Columns::read_parquet(path, None)?;
-        let (values, dim) = columns.vectors("embedding")?;
-        Ok(Self {
-            position: columns.u64("position")?,
-            example_id: columns.u64("example_id")?,
-            label: columns.i32("label")?,
-            split: columns.text("split")?,
-            digest: columns.text("digest")?,
-            values,
-            dim,
-            belonging: Belonging::of(&columns)?,
-        })
+        let mut read = Self::default();
+        // Once more: only one group of rows is there twice.
+        Columns::each_of_parquet(path, |piece| {
+            let (values, dim) = piece.vectors("embedding")?;
+            if read.is_empty() {
+                // Grown bit by bit, the vectors would be there twice each time. Where the file lies about its rows they are.
+                let _ = parquet_rows(path)?.checked_mul(dim).map(|numbers| read.values.try_reserve_exact(numbers));
+            }
+            read.dim = dim;
+            read.position.extend(piece.u64("position")?);
+            read.example_id.extend(piece.u64("example_id")?);
+            read.label.extend(piece.i32("label")?);
+            read.split.extend(piece.text("split")?);
+            read.digest.extend(piece.text("digest")?);
+            read.values.extend(values);
+            read.belonging.extend(Belonging::of(piece)?);
+            Ok(())
+        })?;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::write_parquet;
+
+    #[test]
+    fn a_table_of_several_groups_of_rows_has_the_bytes_of_one_written_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for count in [0, 3, ROW_GROUP, 2 * ROW_GROUP + 5] {
+            let some = |row: usize| (!row.is_multiple_of(3)).then(|| format!("group {}", row % 7));
+            let rows = Embeddings {
+                position: (0..count as u64).collect(),
+                example_id: (0..count as u64).map(|row| row * 7 % 100_003).collect(),
+                label: (0..count).map(|row| i32::try_from(row % 11).unwrap()).collect(),
+                split: vec!["train".to_owned(); count],
+                digest: (0..count).map(|row| format!("{:064x}", row * 977)).collect(),
+                values: (0..2 * count).map(|number| number as f32 * 0.25).collect(),
+                dim: 2,
+                belonging: Belonging::default().with("group", (0..count).map(some).collect()),
+            };
+            rows.write(&path("pieces.parquet")).unwrap();
+            write_parquet(&path("whole.parquet"), rows.columns(0..count)).unwrap();
+            let [pieces, whole] =
+                ["pieces", "whole"].map(|name| std::fs::read(path(name).with_extension("parquet")).unwrap());
+            assert!(pieces == whole, "{count} rows");
+            let found = Embeddings::read(&path("pieces.parquet")).unwrap();
+            assert!(found == rows || count == 0, "{count} rows");
+            assert_eq!(found.len(), count);
+        }
     }
 }

@@ -58,7 +58,7 @@ impl ArtifactError {
     #[must_use]
     pub const fn help(&self) -> Option<&'static str> {
         match self {
-            Self::Format { .. } => Some("use the simpipe that wrote it, or a newer one"),
+            Self::Format { .. } => Some("use the version of simpipe that wrote it, or a newer one"),
             Self::Io { .. } | Self::Malformed { .. } => None,
         }
     }

@@ -5,10 +5,11 @@ use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use super::about::{About, columns as about_columns};
-use super::images::{IMAGES, Record, SplitWriter, images_file};
+use super::images::{IMAGES, Kind, Record, SplitWriter, images_file};
 use super::table::{Column, ParquetWriter, ROW_GROUP};
-use super::{ArtifactError, Image, ImageShape};
+use super::{ArtifactError, ImageShape, NewImage};
 use simpipe_base::digest::Digest;
+use simpipe_picture::DecodeOptions;
 
 /// Pixels held in memory before they are written, of all splits together.
 const MOST_WAITING_BYTES: usize = 16 << 20;
@@ -27,6 +28,8 @@ pub struct ExamplesWriter {
     mixed: bool,
     /// Which columns of [`About`] the file has.
     told: Vec<&'static str>,
+    /// How encoded images become pixels, where there may be some.
+    decoding: Option<DecodeOptions>,
 }
 
 /// A split so far.
@@ -42,6 +45,8 @@ struct Part {
 pub struct ExamplesSummary {
     /// Examples by split.
     pub counts: BTreeMap<String, usize>,
+    /// Images that are stored as they came.
+    pub encoded: usize,
     /// The shape that all images share, if they do.
     pub image: Option<ImageShape>,
     /// [`DatasetInfo::checksum`](super::DatasetInfo::checksum).
@@ -72,7 +77,14 @@ impl ExamplesWriter {
             shape: None,
             mixed: false,
             told: Vec::new(),
+            decoding: None,
         }
+    }
+
+    /// The same, for images of which some are encoded: they become pixels like this.
+    #[must_use]
+    pub fn decoding(self, decoding: Option<DecodeOptions>) -> Self {
+        Self { decoding, ..self }
     }
 
     /// The same, for a file with these columns of [`About`]: in a file without them they are null.
@@ -87,7 +99,7 @@ impl ExamplesWriter {
     ///
     /// # Errors
     /// If a file can't be written.
-    pub fn push(&mut self, split: &str, label: i32, image: Image) -> Result<(), ArtifactError> {
+    pub fn push(&mut self, split: &str, label: i32, image: impl Into<NewImage>) -> Result<(), ArtifactError> {
         self.push_about(split, label, image, About::default())
     }
 
@@ -95,13 +107,20 @@ impl ExamplesWriter {
     ///
     /// # Errors
     /// If a file can't be written.
-    pub fn push_about(&mut self, split: &str, label: i32, image: Image, about: About) -> Result<(), ArtifactError> {
+    pub fn push_about(
+        &mut self,
+        split: &str,
+        label: i32,
+        image: impl Into<NewImage>,
+        about: About,
+    ) -> Result<(), ArtifactError> {
+        let image = image.into();
         let digest = image.digest();
         self.checksum.update(digest.to_string().as_bytes());
         self.checksum.update(&label.to_le_bytes());
         self.checksum.update(split.as_bytes());
-        self.mixed |= self.shape.is_some_and(|shape| shape != image.shape);
-        self.shape = Some(image.shape);
+        self.mixed |= self.shape.is_some_and(|shape| shape != image.shape());
+        self.shape = Some(image.shape());
         let part = match self.splits.entry(split.to_owned()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
@@ -115,7 +134,7 @@ impl ExamplesWriter {
         if !self.told.is_empty() {
             part.about.push(about);
         }
-        self.waiting += image.pixels.len();
+        self.waiting += image.bytes().len();
         if self.waiting < MOST_WAITING_BYTES {
             return Ok(());
         }
@@ -130,7 +149,10 @@ impl ExamplesWriter {
     pub fn finish(self) -> Result<ExamplesSummary, ArtifactError> {
         make_folder(&self.path)?; // also where there is no image at all
         let counts = self.splits.iter().map(|(split, part)| (split.clone(), part.labels.len())).collect();
-        let mut table = Table { writer: ParquetWriter::new(&self.path), told: self.told, rows: Rows::default() };
+        let records = || self.splits.values().flat_map(|part| part.images.records());
+        let encoded = records().filter(|record| record.kind != Kind::Pixels).count();
+        let (writer, told, rows) = (ParquetWriter::new(&self.path), self.told, Rows::default());
+        let mut table = Table { writer, told, some_encoded: encoded > 0, rows };
         let mut next = 0;
         for (split, mut part) in in_order_of_examples(self.splits) {
             let (first, file) = (next, images_file(&split));
@@ -139,11 +161,12 @@ impl ExamplesWriter {
                 table.push(next, &split, &file, *label, *record, about.next().unwrap_or_default())?;
                 next += 1;
             }
-            part.images.finish(first)?;
+            part.images.finish(first, self.decoding.as_ref())?;
         }
         table.finish()?;
         Ok(ExamplesSummary {
             counts,
+            encoded,
             image: self.shape.filter(|_| !self.mixed),
             checksum: Digest::from_hasher(&self.checksum).to_string(),
         })
@@ -159,6 +182,8 @@ fn make_folder(examples: &Path) -> Result<(), ArtifactError> {
 struct Table {
     writer: ParquetWriter,
     told: Vec<&'static str>,
+    /// Whether it says which images are encoded, and how long each is.
+    some_encoded: bool,
     rows: Rows,
 }
 
@@ -208,6 +233,11 @@ impl Table {
             Column::u32("channels", &side(|shape| shape.channels)),
             Column::text("digest", &digests),
         ];
+        if self.some_encoded {
+            let encoded: Vec<bool> = images.iter().map(|image| image.kind != Kind::Pixels).collect();
+            let lengths: Vec<u64> = images.iter().map(|image| image.length).collect();
+            columns.extend([Column::u64("length", &lengths), Column::bool("encoded", &encoded)]);
+        }
         columns.extend(about_columns(&self.told, &about));
         self.writer.append(columns)
     }
@@ -222,6 +252,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Image;
     use crate::table::Columns;
     use crate::{Examples, Images};
 
@@ -287,7 +318,7 @@ mod tests {
         }
         writer.finish().unwrap();
         let images = Images::open(&folder.path().join("images")).unwrap();
-        assert!(images.pixels(&images.find(3).unwrap()) == large.pixels);
+        assert!(images.pixels(&images.find(3).unwrap()).unwrap() == large.pixels);
     }
 
     #[test]

@@ -17,11 +17,11 @@ use super::{ArtifactError, Estimate};
 pub struct FewShotFile {
     /// Version of this format: 1.
     pub format: u32,
-    /// Classes in an episode.
+    /// Number of classes per episode.
     pub ways: usize,
-    /// Examples of each class that are shown.
+    /// Number of examples of each class that are shown.
     pub shots: usize,
-    /// Examples of each class that are asked.
+    /// Number of examples of each class that are queries.
     pub queries: usize,
     /// How many episodes.
     pub episodes: usize,

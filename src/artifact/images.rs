@@ -1,29 +1,39 @@
-//! `images/`: the pixels of a dataset, a file a split, of which any image can be had at once through a memory map.
+//! `images/`: the images of a dataset, a file a split, of which any can be had at once through a memory map.
 //!
-//! A file holds the pixels of one image after the other, then a record of [`RECORD`] bytes for each, then [`TRAILER`]
-//! bytes. All numbers are little-endian:
+//! A file holds the bytes of one image after the other, then a record of 64 bytes for each, then 32 bytes of trailer. All
+//! numbers are little-endian:
 //!
 //! | where | what |
 //! |---|---|
-//! | record | offset and length in the file (2 x `u64`), height, width, channels (3 x `u32`), 0 (`u32`), digest (32 bytes) |
-//! | trailer | `SIMPIMG1`, the first image's example, number of images, bytes of all pixels (3 x `u64`) |
+//! | record | offset and length in the file (2 x `u64`), height, width, channels, kind (4 x `u32`), digest (32 bytes) |
+//! | trailer | `SIMPIMG1`, the first image's example, number of images, bytes in front of the records (3 x `u64`) |
+//!
+//! Kind 0 is pixels: `height x width x channels` bytes, channels innermost. Kind 1 is the file that the image came as, kind 2
+//! the same with 16 bytes in front of it: from which column to before which, and the same of rows (4 x `u32`). Where there are
+//! such, the trailer begins with `SIMPIMG2`, and in front of the records stands how they become pixels and the most memory that one
+//! takes then, as JSON, with its length (`u64`) behind it. Whoever decodes one compares what comes out with the digest.
 //!
 //! The examples of a split follow one another, so that its file alone tells which are in it. Nothing of it lies in memory
-//! that the system can't take back.
+//! that the system can't take back, but the pixels of the images that are being looked at.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+mod record;
+mod writer;
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use memmap2::Mmap;
-
-use super::{ArtifactError, Image, ImageShape};
 use simpipe_base::digest::Digest;
+use simpipe_picture::{DecodeOptions, Encoded, Image, ImageShape};
 
-const RECORD: usize = 64;
-const TRAILER: usize = 32;
-const MAGIC: &[u8; 8] = b"SIMPIMG1";
+pub(super) use self::record::{Kind, Record};
+use self::record::{MEMORY, PART, PIXELS_ALONE, RECORD, SOME_ENCODED, TRAILER, part_from_bytes};
+pub(super) use self::writer::SplitWriter;
+use super::ArtifactError;
+
 /// The longest name of a split that its file is called by.
 const LONGEST_NAME: usize = 64;
 
@@ -42,107 +52,6 @@ pub fn images_file(split: &str) -> String {
     format!("{IMAGES}other.{}.bin", &digest[..16])
 }
 
-/// What a file says of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record {
-    /// Where its pixels begin.
-    pub(super) offset: u64,
-    pub(super) shape: ImageShape,
-    pub(super) digest: Digest,
-}
-
-impl Record {
-    fn to_bytes(self) -> [u8; RECORD] {
-        let mut bytes = [0; RECORD];
-        let ImageShape { height, width, channels } = self.shape;
-        bytes[..8].copy_from_slice(&self.offset.to_le_bytes());
-        bytes[8..16].copy_from_slice(&(self.shape.bytes() as u64).to_le_bytes());
-        for (at, side) in [height, width, channels].into_iter().enumerate() {
-            bytes[16 + 4 * at..20 + 4 * at].copy_from_slice(&side.to_le_bytes());
-        }
-        bytes[32..].copy_from_slice(self.digest.as_bytes());
-        bytes
-    }
-
-    /// `None` if the length is not that of the shape.
-    fn from_bytes(bytes: &[u8; RECORD]) -> Option<Self> {
-        let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap_or_default());
-        let short = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap_or_default());
-        let shape = ImageShape { height: short(16), width: short(20), channels: short(24) };
-        let [height, width, channels] = [shape.height, shape.width, shape.channels].map(u64::from);
-        let length = height.checked_mul(width)?.checked_mul(channels)?;
-        let digest = Digest::from_bytes(bytes[32..].try_into().ok()?);
-        (long(8) == length).then_some(Self { offset: long(0), shape, digest })
-    }
-}
-
-/// Writes the file of a split image by image. It is open only while what has gathered is appended: a dataset may have more
-/// splits than a process may have files.
-pub(super) struct SplitWriter {
-    path: PathBuf,
-    begun: bool,
-    waiting: Vec<u8>,
-    length: u64,
-    records: Vec<Record>,
-}
-
-impl SplitWriter {
-    /// A writer to a path, in a folder that is there.
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, begun: false, waiting: Vec::new(), length: 0, records: Vec::new() }
-    }
-
-    /// Appends an image.
-    pub(super) fn push(&mut self, image: &Image, digest: Digest) {
-        self.records.push(Record { offset: self.length, shape: image.shape, digest });
-        self.length += image.pixels.len() as u64;
-        self.waiting.extend_from_slice(&image.pixels);
-    }
-
-    /// Of the images so far.
-    pub(super) fn records(&self) -> &[Record] {
-        &self.records
-    }
-
-    /// Puts what has gathered into the file, and lets go of its memory.
-    ///
-    /// # Errors
-    /// If that fails.
-    pub(super) fn flush(&mut self) -> Result<(), ArtifactError> {
-        let waiting = std::mem::take(&mut self.waiting);
-        self.append(|file| file.write_all(&waiting))
-    }
-
-    /// Ends the file of a split whose first example this is.
-    ///
-    /// # Errors
-    /// If it can't be written.
-    pub(super) fn finish(&mut self, first: u64) -> Result<(), ArtifactError> {
-        self.flush()?;
-        let (records, length) = (std::mem::take(&mut self.records), self.length);
-        self.append(|file| {
-            let mut file = BufWriter::new(file);
-            records.iter().try_for_each(|record| file.write_all(&record.to_bytes()))?;
-            file.write_all(MAGIC)?;
-            [first, records.len() as u64, length]
-                .iter()
-                .try_for_each(|number| file.write_all(&number.to_le_bytes()))?;
-            file.flush()
-        })
-    }
-
-    fn append(&mut self, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<(), ArtifactError> {
-        let mut options = OpenOptions::new();
-        if std::mem::replace(&mut self.begun, true) {
-            options.append(true);
-        } else {
-            options.write(true).create(true).truncate(true);
-        }
-        let mut file = options.open(&self.path).map_err(|error| ArtifactError::io("create", &self.path, error))?;
-        write(&mut file).map_err(|error| ArtifactError::io("write", &self.path, error))
-    }
-}
-
 /// The images of a dataset, or of those of its splits whose files are there. Any number of threads may look at them.
 #[derive(Debug)]
 pub struct Images {
@@ -159,16 +68,21 @@ struct SplitFile {
     first: u64,
     /// How many it has.
     count: u64,
-    /// Bytes of pixels in front of the records.
-    pixels: u64,
+    /// Bytes in front of the records.
+    content: u64,
+    /// How images that are encoded become pixels, and the most bytes that this takes of one; nothing where there are none.
+    decoding: Option<(DecodeOptions, u64)>,
     map: OnceLock<Mmap>,
 }
 
-/// An image that was looked up: where its pixels are.
+/// An image that was looked up: where its bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImagePlace {
-    file: u32,
     begin: u64,
+    file: u32,
+    /// What is more does not fit into memory at once either.
+    length: u32,
+    kind: Kind,
     /// Its shape.
     pub shape: ImageShape,
     /// [`Image::digest`].
@@ -232,11 +146,11 @@ impl Images {
     /// The images of some examples, in the order asked for; an id may be asked for twice.
     ///
     /// # Errors
-    /// As [`Self::find`].
+    /// As [`Self::find`] and [`Self::pixels`].
     pub fn read(&self, example_ids: &[u64]) -> Result<Vec<Image>, ArtifactError> {
         let image = |id: &u64| {
             let place = self.find(*id)?;
-            Ok(Image { shape: place.shape, pixels: self.pixels(&place).to_vec() })
+            Ok(Image { shape: place.shape, pixels: self.pixels(&place)?.into_owned() })
         };
         example_ids.iter().map(image).collect()
     }
@@ -251,42 +165,91 @@ impl Images {
         let (at, file) = found
             .filter(|(_, file)| example_id - file.first < file.count)
             .ok_or_else(|| ArtifactError::malformed(&self.folder, format!("there is no example {example_id}")))?;
-        let Record { offset, shape, digest } = file.record(example_id - file.first)?;
-        Ok(ImagePlace { file: u32::try_from(at).unwrap_or(u32::MAX), begin: offset, shape, digest })
+        let Record { offset, length, shape, digest, kind } = file.record(example_id - file.first)?;
+        let too_much = |_| ArtifactError::malformed(&file.path, format!("example {example_id} is too large"));
+        let length = u32::try_from(length).map_err(too_much)?;
+        Ok(ImagePlace { begin: offset, file: u32::try_from(at).unwrap_or(u32::MAX), length, kind, shape, digest })
     }
 
-    /// The pixels of an image that was found here, without a copy.
-    #[must_use]
-    pub fn pixels(&self, place: &ImagePlace) -> &[u8] {
-        let map = self.files.get(place.file as usize).and_then(|file| file.map.get());
+    /// The pixels of an image that was found here: without a copy where they are stored as such, else decoded now.
+    ///
+    /// # Errors
+    /// If what is stored is no image any longer, or not the one that it was.
+    pub fn pixels(&self, place: &ImagePlace) -> Result<Cow<'_, [u8]>, ArtifactError> {
         let begin = usize::try_from(place.begin).unwrap_or(usize::MAX);
-        let Some(map) = map else { return &[] };
-        // They were there when the place was found, and a map never shrinks.
-        let pixels = map.get(begin..begin.saturating_add(place.shape.bytes())).unwrap_or_default();
-        fetch(map, begin, pixels.len());
-        pixels
+        let (first, length) = (begin.saturating_sub(place.in_front()), place.length as usize);
+        let map = self.files.get(place.file as usize).and_then(|file| file.map.get());
+        let bytes = map.and_then(|map| map.get(first..begin.saturating_add(length))).unwrap_or_default();
+        if let Some(map) = map {
+            fetch(map, first, bytes.len());
+        }
+        if place.kind == Kind::Pixels {
+            // They were there when the place was found, and a map never shrinks.
+            return Ok(Cow::Borrowed(bytes));
+        }
+        self.decoded(place, bytes).map(Cow::Owned).map_err(|reason| {
+            let path = self.files.get(place.file as usize).map_or(&self.folder, |file| &file.path);
+            ArtifactError::malformed(path, format!("its image {} can't be had: {reason}", place.digest))
+        })
+    }
+
+    /// The same of an image that is encoded, from its bytes and what stands in front of them.
+    fn decoded(&self, place: &ImagePlace, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        let file = self.files.get(place.file as usize);
+        let (decoding, _) = file.and_then(|file| file.decoding.as_ref()).ok_or("nothing says how it is decoded")?;
+        let (part, bytes) = bytes.split_at_checked(place.in_front()).ok_or("it is cut short")?;
+        let part = (place.kind == Kind::PartOfEncoded).then(|| part_from_bytes(part)).flatten();
+        let decoded = Encoded::read(bytes, decoding).and_then(|encoded| encoded.decode_part(part));
+        let image = decoded.map_err(|error| error.to_string())?.image;
+        // Another decoder may make other pixels of it, and everything that was made of them would be of another image.
+        if image.shape != place.shape || image.digest() != place.digest {
+            return Err("its file gives other pixels than it did".to_owned());
+        }
+        Ok(image.pixels)
+    }
+
+    /// The most bytes that decoding one of them takes; 0 where all are stored as pixels.
+    #[must_use]
+    pub fn decoding_memory(&self) -> u64 {
+        self.files.iter().filter_map(|file| Some(file.decoding.as_ref()?.1)).max().unwrap_or(0)
+    }
+}
+
+impl ImagePlace {
+    /// Whether the image is stored as it came.
+    #[must_use]
+    pub fn is_encoded(&self) -> bool {
+        self.kind != Kind::Pixels
+    }
+
+    /// Bytes in front of the image that belong to it.
+    const fn in_front(&self) -> usize {
+        match self.kind {
+            Kind::PartOfEncoded => PART,
+            Kind::Pixels | Kind::Encoded => 0,
+        }
     }
 }
 
 impl SplitFile {
     fn open(path: PathBuf) -> Result<Self, ArtifactError> {
         let mut trailer = [0; TRAILER];
-        let mut read = || -> std::io::Result<Option<u64>> {
-            let mut file = File::open(&path)?;
-            let length = file.metadata()?.len();
-            let Some(at) = length.checked_sub(TRAILER as u64) else { return Ok(None) };
-            file.seek(SeekFrom::Start(at))?;
-            file.read_exact(&mut trailer)?;
-            Ok(Some(length))
-        };
-        let length = read().map_err(|error| ArtifactError::io("read", &path, error))?;
+        let unread = |error| ArtifactError::io("read", &path, error);
+        let damaged = || ArtifactError::malformed(&path, "it is not a complete file of images");
+        let mut file = File::open(&path).map_err(unread)?;
+        let length = file.metadata().map_err(unread)?.len();
+        let at = length.checked_sub(TRAILER as u64).ok_or_else(damaged)?;
+        read_at(&mut file, at, &mut trailer).map_err(unread)?;
         let number = |at: usize| u64::from_le_bytes(trailer[at..at + 8].try_into().unwrap_or_default());
-        let (first, count, pixels) = (number(8), number(16), number(24));
-        let expected = || count.checked_mul(RECORD as u64)?.checked_add(pixels)?.checked_add(TRAILER as u64);
-        if trailer[..8] != *MAGIC || length != expected() || first.checked_add(count).is_none() {
-            return Err(ArtifactError::malformed(&path, "it is no whole file of images"));
+        let (first, count, content) = (number(8), number(16), number(24));
+        let expected = || count.checked_mul(RECORD as u64)?.checked_add(content)?.checked_add(TRAILER as u64);
+        let some_encoded = trailer[..8] == *SOME_ENCODED;
+        let known = some_encoded || trailer[..8] == *PIXELS_ALONE;
+        if !known || Some(length) != expected() || first.checked_add(count).is_none() {
+            return Err(damaged());
         }
-        Ok(Self { path, first, count, pixels, map: OnceLock::new() })
+        let decoding = if some_encoded { Some(decoding(&mut file, content, &path)?) } else { None };
+        Ok(Self { path, first, count, content, decoding, map: OnceLock::new() })
     }
 
     fn map(&self) -> Result<&Mmap, ArtifactError> {
@@ -294,7 +257,7 @@ impl SplitFile {
             return Ok(map);
         }
         let map = map(&self.path).map_err(|error| ArtifactError::io("map", &self.path, error))?;
-        if map.len() as u64 != self.pixels + self.count * RECORD as u64 + TRAILER as u64 {
+        if map.len() as u64 != self.content + self.count * RECORD as u64 + TRAILER as u64 {
             return Err(ArtifactError::malformed(&self.path, "it has changed since it was opened"));
         }
         Ok(self.map.get_or_init(|| map))
@@ -302,15 +265,40 @@ impl SplitFile {
 
     /// Of an image by its number in the file.
     fn record(&self, at: u64) -> Result<Record, ArtifactError> {
-        let begin = usize::try_from(self.pixels + at * RECORD as u64).unwrap_or(usize::MAX);
+        let begin = usize::try_from(self.content + at * RECORD as u64).unwrap_or(usize::MAX);
         let bytes = self.map()?.get(begin..begin.saturating_add(RECORD)).and_then(|bytes| bytes.try_into().ok());
         let inside = |record: &Record| {
-            let end = record.offset.checked_add(record.shape.bytes() as u64);
-            end.is_some_and(|end| end <= self.pixels)
+            let end = record.offset.checked_add(record.length);
+            end.is_some_and(|end| end <= self.content)
         };
         let damaged = || ArtifactError::malformed(&self.path, format!("the record of image {at} is damaged"));
-        bytes.and_then(Record::from_bytes).filter(inside).ok_or_else(damaged)
+        let read = |bytes: &[u8; RECORD]| Record::from_bytes(bytes, self.decoding.is_some());
+        bytes.and_then(read).filter(inside).ok_or_else(damaged)
     }
+}
+
+fn read_at(file: &mut File, at: u64, bytes: &mut [u8]) -> std::io::Result<()> {
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(bytes)
+}
+
+/// How images become pixels, which stands at the end of what is in front of the records.
+fn decoding(file: &mut File, content: u64, path: &Path) -> Result<(DecodeOptions, u64), ArtifactError> {
+    const LONGEST: u64 = 1 << 12;
+    let damaged = || ArtifactError::malformed(path, "it does not say how its images are decoded");
+    let unread = |error| ArtifactError::io("read", path, error);
+    let mut length = [0; 8];
+    let end = content.checked_sub(8).ok_or_else(damaged)?;
+    read_at(file, end, &mut length).map_err(unread)?;
+    let length = Some(u64::from_le_bytes(length)).filter(|length| *length <= LONGEST.min(end)).ok_or_else(damaged)?;
+    let mut text = vec![0; usize::try_from(length).unwrap_or_default()];
+    read_at(file, end - length, &mut text).map_err(unread)?;
+    let recipe: serde_json::Value = serde_json::from_slice(&text).ok().ok_or_else(damaged)?;
+    let memory = recipe.get(MEMORY).and_then(serde_json::Value::as_u64).ok_or_else(damaged)?;
+    let options = DecodeOptions::from_json(&recipe).ok_or_else(|| {
+        ArtifactError::malformed(path, "its images are to be decoded in a way that this program does not know")
+    })?;
+    Ok((options, memory))
 }
 
 /// A file as memory.
@@ -333,82 +321,5 @@ fn fetch(map: &Mmap, begin: usize, length: usize) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SHAPE: ImageShape = ImageShape { height: 1, width: 2, channels: 1 };
-
-    fn image(value: u8) -> Image {
-        Image { shape: SHAPE, pixels: vec![value, value + 1] }
-    }
-
-    /// Two splits of three and two images, the second appended to in turn with the first.
-    fn written(folder: &Path) -> Vec<PathBuf> {
-        let mut writers = ["a", "b"].map(|name| SplitWriter::new(folder.join(name).with_extension("bin")));
-        for value in 0..5_u8 {
-            let writer = &mut writers[usize::from(value % 2)];
-            writer.push(&image(value), image(value).digest());
-            writer.flush().unwrap();
-        }
-        writers[0].finish(0).unwrap();
-        writers[1].finish(3).unwrap();
-        writers.into_iter().map(|writer| writer.path).collect()
-    }
-
-    #[test]
-    fn any_image_is_found_in_whichever_files_are_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = written(folder.path());
-        let images = Images::open(folder.path()).unwrap();
-        for (id, value) in [(0, 0), (1, 2), (2, 4), (3, 1), (4, 3)] {
-            let place = images.find(id).unwrap();
-            assert_eq!((place.shape, place.digest), (SHAPE, image(value).digest()));
-            assert_eq!(images.pixels(&place), image(value).pixels);
-        }
-        assert!(images.find(5).unwrap_err().to_string().ends_with("there is no example 5"));
-        std::fs::remove_file(&paths[0]).unwrap();
-        let images = Images::open(folder.path()).unwrap();
-        assert!(images.find(2).is_err());
-        assert_eq!(images.pixels(&images.find(3).unwrap()), image(1).pixels);
-    }
-
-    #[test]
-    fn a_damaged_file_is_an_error_wherever_it_is_damaged() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = &written(folder.path())[0];
-        let bytes = std::fs::read(path).unwrap();
-        let read = |bytes: &[u8]| {
-            // What is mapped is replaced, never written to.
-            std::fs::remove_file(path).unwrap();
-            std::fs::write(path, bytes).unwrap();
-            let images = Images::open(folder.path())?;
-            (0..3).try_for_each(|id| images.find(id).map(|place| assert_eq!(images.pixels(&place).len(), 2)))
-        };
-        read(&bytes).unwrap();
-        for length in 0..bytes.len() {
-            assert!(read(&bytes[..length]).is_err(), "cut after {length} bytes");
-        }
-        for at in 0..bytes.len() {
-            let mut bytes = bytes.clone();
-            bytes[at] ^= 0x80;
-            // A pixel, a digest, the spare number or the first example may be any: the store knows the bytes.
-            let _ = read(&bytes);
-        }
-        let record = bytes.len() - TRAILER - RECORD;
-        for (at, what) in [(record, "offset"), (record + 8, "length"), (record + 16, "height")] {
-            let mut bytes = bytes.clone();
-            bytes[at] ^= 0x80;
-            assert!(read(&bytes).is_err(), "{what}");
-        }
-    }
-
-    #[test]
-    fn every_split_has_a_file_name() {
-        assert_eq!(images_file("train"), "images/train.bin");
-        let odd = ["", "Train", "..", "a/b", "ä", &"x".repeat(100)].map(images_file);
-        for name in &odd {
-            assert!(simpipe_base::file_name::FileName::try_from(name.as_str()).is_ok(), "{name}");
-            assert!(odd.iter().filter(|other| *other == name).count() == 1, "{name}");
-        }
-    }
-}
+#[path = "images/tests.rs"]
+mod tests;

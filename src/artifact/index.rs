@@ -69,14 +69,6 @@ pub struct IndexRows {
 }
 
 impl IndexRows {
-    /// Puts one more vector behind the others, in their memory where nobody else holds it.
-    pub fn push_vector(&mut self, vector: &[f32]) {
-        let held = std::mem::take(&mut self.vectors).into_inner();
-        let mut all = held.into_vec().unwrap_or_else(|shared| shared.typed_data().to_vec());
-        all.extend_from_slice(vector);
-        self.vectors = all.into();
-    }
-
     /// Writes the table.
     ///
     /// # Errors

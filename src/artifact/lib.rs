@@ -27,8 +27,10 @@ mod images;
 mod index;
 mod matches;
 mod model;
+mod model_summary;
 mod model_use;
 mod near_copies;
+mod new_image;
 mod parts;
 mod profile;
 mod projection;
@@ -36,6 +38,7 @@ mod samples;
 mod seeds_report;
 mod sweep_report;
 pub mod table;
+mod tensor_entry;
 mod tensor_file;
 mod torch_file;
 
@@ -48,8 +51,8 @@ pub use comparison_report::{
     ComparedCurve, ComparedDifference, ComparedField, ComparedFlip, ComparedFlips, ComparedMetric, ComparedRun,
     ComparedValue, ComparisonReport,
 };
-pub use dataset::{DatasetInfo, Examples, Image, ImageShape};
-pub use decoded_from::{DecodedFrom, Decodings};
+pub use dataset::{DatasetInfo, Examples};
+pub use decoded_from::{DecodedFrom, Decoding, Decodings};
 pub use distance::Distance;
 pub use embeddings::{Embeddings, EmbeddingsInfo, MadeBy};
 pub use error::ArtifactError;
@@ -69,17 +72,21 @@ pub use images::{IMAGES, ImagePlace, Images, images_file};
 pub use index::{IndexInfo, IndexRows, IndexStructure};
 pub use matches::{Achieved, Confusion, ConfusionCell, MatchInfo, MatchRow, Matches, Neighbour};
 pub use model::{Features, ModelFile, ModelName, Weights};
+pub use model_summary::{GroupSummary, LayerSummary, ModelSummary};
 pub use model_use::ModelUse;
 pub use near_copies::{NearCopies, NearCopiesInfo, NearCopy};
+pub use new_image::{EncodedImage, NewImage};
 pub use profile::{LayerTime, Profile, ProfileRow};
 pub use projection::{Projection, ProjectionInfo};
 pub use samples::{SamplerFile, Samples};
 pub use seeds_report::{SeedsMetric, SeedsReport, SeedsRun, SeedsValue};
+pub use simpipe_picture::{Image, ImageShape};
 pub use sweep_report::{
     SweepCondition, SweepConstraint, SweepCounts, SweepDirection, SweepImportance, SweepInterval, SweepObjective,
     SweepParameter, SweepReport, SweepState, SweepTrial, SweepValue, SweepValues, SweepWinner,
 };
-pub use tensor_file::{NewTensor, Numbers, TensorEntry, TensorFile, tensor_file};
+pub use tensor_entry::TensorEntry;
+pub use tensor_file::{NewTensor, Numbers, TensorFile, tensor_file};
 
 use std::path::Path;
 

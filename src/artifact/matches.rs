@@ -23,7 +23,7 @@ pub struct MatchInfo {
     pub cutpoint: String,
     /// Its distance.
     pub distance: f64,
-    /// What no match is called.
+    /// The word for queries without a match.
     pub unknown_label: String,
     /// What the cutpoint achieves on these queries, where that can be measured.
     #[serde(skip_serializing_if = "Option::is_none", default)]

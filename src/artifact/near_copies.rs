@@ -12,7 +12,7 @@ use super::table::{Column, Columns, write_parquet};
 pub struct NearCopiesInfo {
     /// Version of this format: 1.
     pub format: u32,
-    /// The least correlation of a pair.
+    /// The smallest correlation of a pair.
     pub min_correlation: f64,
     /// Images that were looked up.
     pub queries: usize,

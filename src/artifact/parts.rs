@@ -108,7 +108,7 @@ type Head = (Vec<u64>, Vec<(usize, usize)>);
 
 fn parse(bytes: &[u8], magic: Magic) -> Result<Head, String> {
     const SHORT: &str = "it is cut short";
-    let rest = bytes.strip_prefix(&magic.bytes).ok_or_else(|| format!("it is no {}", magic.what))?;
+    let rest = bytes.strip_prefix(&magic.bytes).ok_or_else(|| format!("it is not a {}", magic.what))?;
     let (counts, rest) = rest.split_at_checked(BEFORE - 8).ok_or(SHORT)?;
     let count = |at: usize| u32::from_le_bytes([counts[at], counts[at + 1], counts[at + 2], counts[at + 3]]);
     let (version, numbers, lists) = (count(0), count(4) as usize, count(8) as usize);

@@ -236,6 +236,18 @@ pub fn parquet_names(path: &Path) -> Result<Vec<String>, ArtifactError> {
     Ok(builder.schema().fields().iter().map(|field| field.name().clone()).collect())
 }
 
+/// How many rows a Parquet file says that it has.
+///
+/// # Errors
+/// If the file can't be read.
+pub fn parquet_rows(path: &Path) -> Result<usize, ArtifactError> {
+    let file = File::open(path).map_err(|error| ArtifactError::io("read", path, error))?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| ArtifactError::malformed(path, error))?;
+    let rows = builder.metadata().file_metadata().num_rows();
+    usize::try_from(rows).map_err(|_| ArtifactError::malformed(path, "it has less than no rows"))
+}
+
 /// The batches of an Arrow IPC file in memory, which stay there.
 fn mapped_batches(whole: &Buffer, names: Option<&[&str]>) -> Result<Vec<RecordBatch>, ArrowError> {
     let short = || ArrowError::ParseError("it is cut short".to_owned());
@@ -285,7 +297,7 @@ fn expect_inside(schema: &Schema, head: &[u8], body: usize) -> Result<(), ArrowE
     let begin = if head.starts_with(&[0xff; 4]) { 8 } else { 4 };
     let message = head.get(begin..).ok_or_else(|| bad("it is cut short"))?;
     let message = root_as_message(message).map_err(|error| ArrowError::ParseError(error.to_string()))?;
-    let batch = message.header_as_record_batch().ok_or_else(|| bad("it has a block that is no batch"))?;
+    let batch = message.header_as_record_batch().ok_or_else(|| bad("it has a block that is not a batch"))?;
     let whole = |number: i64| usize::try_from(number).ok();
     // Of text the second buffer holds where each begins, in four bytes; vectors have one of their own and two of their numbers.
     let (mut buffers, mut offsets, mut longest) = (0, Vec::new(), 1);
@@ -415,7 +427,9 @@ impl Columns {
     }
 
     fn values<T: ArrowPrimitiveType>(&self, name: &str) -> Result<Vec<T::Native>, ArtifactError> {
-        Ok(self.primitive::<T>(name)?.iter().flat_map(|piece| piece.values().to_vec()).collect())
+        // One copy of each piece: an index is opened by these.
+        let pieces = self.primitive::<T>(name)?;
+        Ok(pieces.iter().map(|piece| &piece.values()[..]).collect::<Vec<_>>().concat())
     }
 
     /// A column of `u64`.

@@ -14,6 +14,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json, json};
 
+use super::tensor_entry::TensorEntry;
 use super::{ArtifactError, torch_file};
 use simpipe_base::fs::open_regular;
 
@@ -32,29 +33,6 @@ pub struct TensorFile {
     pub metadata: BTreeMap<String, String>,
     /// Where the numbers begin.
     begin: usize,
-}
-
-/// A tensor in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorEntry {
-    /// Its name.
-    pub name: String,
-    /// What its numbers are: `F32`.
-    pub dtype: String,
-    /// Its sides, the slowest first.
-    pub shape: Vec<usize>,
-    /// Where its bytes lie, behind the head.
-    pub(super) range: (usize, usize),
-    /// Numbers from one to the next, by side; none where they lie row by row.
-    pub(super) strides: Vec<usize>,
-}
-
-impl TensorEntry {
-    /// Whether its numbers are had as `f32`: they are of a type with a point.
-    #[must_use]
-    pub fn is_float(&self) -> bool {
-        matches!(self.dtype.as_str(), "F32" | "F64" | "F16" | "BF16")
-    }
 }
 
 /// A tensor of a head.
@@ -116,7 +94,7 @@ impl TensorFile {
 
     /// A head, in front of so many bytes of numbers.
     fn parse(head: &[u8], numbers: u64) -> Result<Self, String> {
-        let Pairs(pairs) = serde_json::from_slice(head).map_err(|error| format!("its head is no JSON: {error}"))?;
+        let Pairs(pairs) = serde_json::from_slice(head).map_err(|error| format!("its header is not JSON: {error}"))?;
         let mut file = Self { begin: 8 + head.len(), ..Self::default() };
         for (name, value) in pairs {
             if name == METADATA {
@@ -200,7 +178,7 @@ fn gathered(values: &[f32], shape: &[usize], strides: &[usize], count: usize) ->
 }
 
 const NO_HEAD: &str =
-    "it is no safetensors file, and none that torch wrote: its head is cut short or longer than the file";
+    "it is neither a safetensors file nor one written by torch: its header is cut short, or longer than the file";
 
 /// The members of a JSON object, those of one name too.
 struct Pairs(Vec<(String, Json)>);

@@ -231,7 +231,7 @@ pub fn field<'a>(json: &'a Json, name: &str) -> Result<&'a Json, CaseError> {
 /// # Errors
 /// If there is none.
 pub fn text<'a>(json: &'a Json, name: &str) -> Result<&'a str, CaseError> {
-    field(json, name)?.as_str().ok_or_else(|| CaseError::malformed(format!("`{name}` is no text")))
+    field(json, name)?.as_str().ok_or_else(|| CaseError::malformed(format!("`{name}` is not a text")))
 }
 
 /// The list under a name in an object.
@@ -240,7 +240,7 @@ pub fn text<'a>(json: &'a Json, name: &str) -> Result<&'a str, CaseError> {
 /// If there is none.
 pub fn items<'a>(json: &'a Json, name: &str) -> Result<&'a [Json], CaseError> {
     let list = field(json, name)?.as_array().map(Vec::as_slice);
-    list.ok_or_else(|| CaseError::malformed(format!("`{name}` is no list")))
+    list.ok_or_else(|| CaseError::malformed(format!("`{name}` is not a list")))
 }
 
 /// The object under a name in an object.
@@ -256,7 +256,7 @@ pub fn object<'a>(json: &'a Json, name: &str) -> Result<&'a Map<String, Json>, C
 /// # Errors
 /// If it is none.
 pub fn fields(json: &Json) -> Result<&Map<String, Json>, CaseError> {
-    json.as_object().ok_or_else(|| CaseError::malformed("something that is no object"))
+    json.as_object().ok_or_else(|| CaseError::malformed("something that is not an object"))
 }
 
 /// A value of some type under a name in an object: labels, a count.
@@ -277,7 +277,7 @@ pub fn number(json: &Json) -> Result<f64, CaseError> {
         Json::String(word) => word.parse().ok(),
         other => other.as_f64(),
     };
-    found.ok_or_else(|| CaseError::malformed(format!("`{json}` is no number")))
+    found.ok_or_else(|| CaseError::malformed(format!("`{json}` is not a number")))
 }
 
 /// Every number of a nested list, in order.

@@ -6,11 +6,16 @@ use super::source::Place;
 use super::visible::visible;
 
 /// One problem, at its place in a text.
+///
+/// Whoever finds one knows the text, or only a part of the path: a layer says what is wrong with its own parameter
+/// ([`Issue::of`]), what holds it puts its own path in front, and the plan finds the place in the text
+/// ([`Issue::placed`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
-    /// Where; `None` only for problems of no text, such as a file that can't be read.
+    /// Where; `None` until somebody knows, and for problems of no text, such as a file that can't be read.
     pub place: Option<Place>,
-    /// The spec path that it concerns, such as `train.layers[3].conv2d.filters`.
+    /// The spec path that it concerns, such as `train.layers[3].conv2d.filters`; inside a stage the path in its own table,
+    /// inside a layer the part that begins with the layer's own name. Empty for the whole of these.
     pub path: String,
     /// What is wrong: lowercase, no full stop, names in backticks.
     pub message: String,
@@ -44,19 +49,27 @@ impl Issue {
     /// A problem at a place.
     #[must_use]
     pub fn at(place: &Place, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            place: Some(place.clone()),
-            path: path.into(),
-            message: clipped(message.into()),
-            help: None,
-            kind: IssueKind::Wrong,
-        }
+        let path = path.into();
+        Self { place: Some(place.clone()), ..Self::of(path, message) }
     }
 
     /// A problem of no place.
     #[must_use]
     pub fn nowhere(message: impl Into<String>) -> Self {
-        Self { place: None, path: String::new(), message: clipped(message.into()), help: None, kind: IssueKind::Wrong }
+        Self::of("", message)
+    }
+
+    /// A problem with what stands at a path, wherever that is.
+    #[must_use]
+    pub fn of(path: impl Into<String>, message: impl Into<String>) -> Self {
+        let message = clipped(message.into());
+        Self { place: None, path: path.into(), message, help: None, kind: IssueKind::Wrong }
+    }
+
+    /// The same, at its place in a text and under its whole path.
+    #[must_use]
+    pub fn placed(self, place: &Place, path: impl Into<String>) -> Self {
+        Self { place: Some(place.clone()), path: path.into(), message: clipped(self.message), ..self }
     }
 
     /// Adds what to do about it.
@@ -64,6 +77,18 @@ impl Issue {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(clipped(help.into()));
         self
+    }
+
+    /// Says that data which the text names is not there: exit code 4.
+    #[must_use]
+    pub fn unavailable(self) -> Self {
+        self.kind(IssueKind::Unavailable)
+    }
+
+    /// Whether the text may be right, and data that it names is not there.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.kind == IssueKind::Unavailable
     }
 
     /// Says of what kind it is.

@@ -1,7 +1,7 @@
 //! Where a key belongs that stands at the wrong place: inside a choice, a list or a nested table of the same stage.
 
 use super::node::{Table, Value};
-use super::param::{Alternative, Record, Shape};
+use super::param::{Alternative, Field, Record, Shape};
 use super::suggest::{self, Known};
 
 /// What to do about a key that is not known in a table of this record, if the very key belongs further inside. What other
@@ -16,6 +16,19 @@ pub fn inside(key: &str, record: &Record, table: &Table) -> Option<String> {
     let is_meant = |home: &&Home<'_>| home.name == key && own.is_none_or(|own| own.name == home.field);
     let first = table.get(key).and_then(|entry| entry.node.table()?.keys().next()).map(String::as_str);
     homes.iter().find(is_meant).map(|home| home.words_with(first))
+}
+
+/// The parameter that the table has already and that other tools call by this name, unless something inside it is called so.
+#[must_use]
+pub fn set_already<'a>(key: &str, record: &'a Record, table: &Table) -> Option<&'a str> {
+    let called = |name: &str, aka: &[&str]| Known { name, aka }.is_called(key);
+    let set = record.fields.iter().filter(|field| table.contains_key(&field.name) && called(&field.name, field.aka));
+    let named_inside = |field: &Field| {
+        let is =
+            |home: &Home<'_>| home.name != field.name && (suggest::same(home.name, key) || called(home.name, home.aka));
+        homes(&field.name, &field.shape).iter().any(is)
+    };
+    set.into_iter().find(|field| !named_inside(field)).map(|field| field.name.as_str())
 }
 
 /// The same for a key that is only near one that belongs further inside.
@@ -62,11 +75,13 @@ struct Home<'a> {
     /// The parameter, or the alternative itself.
     name: &'a str,
     aka: &'a [&'a str],
+    /// A parameter of the alternative that has no default: its bare name is refused.
+    needed: Option<&'a str>,
 }
 
 impl<'a> Home<'a> {
     const fn of(field: &'a str, alternative: Option<&'a str>, Known { name, aka }: Known<'a>) -> Self {
-        Self { field, in_list: false, alternative, name, aka }
+        Self { field, in_list: false, alternative, name, aka, needed: None }
     }
 
     fn words(&self) -> String {
@@ -77,7 +92,7 @@ impl<'a> Home<'a> {
     fn words_with(&self, first: Option<&str>) -> String {
         let Self { field, name, .. } = self;
         let listed = |value: String| if self.in_list { format!("[{value}]") } else { value };
-        match (self.alternative, first) {
+        match (self.alternative, first.or(self.needed)) {
             (Some(alternative), Some(first)) if alternative == *name => {
                 let value = listed(format!("{{ {name} = {{ {first} = .. }} }}"));
                 format!("`{name}` is a choice of `{field}`: write `{field} = {value}`")
@@ -115,6 +130,7 @@ fn of_alternative<'a>(field: &'a str, alternative: &'a Alternative) -> Vec<Home<
     let home = |known: Known<'a>| Home::of(field, Some(alternative.name), known);
     let mut homes = vec![home(Known { name: alternative.name, aka: alternative.aka })];
     if let Some(Shape::Record(record)) = &alternative.params {
+        homes[0].needed = record.fields.iter().find(|field| field.default.is_none()).map(|field| field.name.as_str());
         homes.extend(record.known().into_iter().map(home));
     }
     homes

@@ -138,21 +138,21 @@ fn mend(node: &Node, what: &str) -> Option<String> {
             Some(format!("an integer is at most {}", i64::MAX))
         }
         Value::String(text) if number && text.parse::<f64>().is_ok() && !has_zeros_in_front(text) => {
-            Some(format!("leave out the quotes: {}", text.trim()))
+            Some(format!("remove the quotes: {}", text.trim()))
         }
         Value::String(text) if what.contains("`true`") && matches!(text.to_lowercase().as_str(), "true" | "false") => {
-            Some(format!("leave out the quotes: {}", text.to_lowercase()))
+            Some(format!("remove the quotes: {}", text.to_lowercase()))
         }
         Value::Integer(flag @ (0 | 1)) if what.contains("`true`") => Some(format!("write `{}`", *flag == 1)),
         Value::Float(float) if what == "an integer" && float.fract() == 0.0 && float.abs() < 1e15 => {
             Some(format!("write {float:.0}, without a point"))
         }
-        Value::Array(items) if number && items.len() == 1 => Some("leave out the brackets".to_owned()),
+        Value::Array(items) if number && items.len() == 1 => Some("remove the brackets".to_owned()),
         Value::Array(items) if number && items.windows(2).all(|two| two[0].value == two[1].value) => {
             items.first().map(|item| format!("write one number: {}", item.place.text()))
         }
         Value::Integer(_) | Value::Float(_) | Value::String(_) if what == "a list" => {
-            Some("put it into brackets: [..]".to_owned())
+            Some("put it in brackets: [..]".to_owned())
         }
         Value::Table(_) if what == "a list" => Some("write it as `key = [ .. ]`".to_owned()),
         Value::Array(_) if what == "a string" => Some("write one text, without brackets".to_owned()),
@@ -163,7 +163,7 @@ fn mend(node: &Node, what: &str) -> Option<String> {
             Some("a table is written `{ key = value }`, or `[name]` once, not `[[name]]`".to_owned())
         }
         Value::Integer(_) | Value::Float(_) | Value::Boolean(_) if what == "a string" => {
-            Some(format!("put it into quotes: \"{}\"", node.place.text()))
+            Some(format!("put it in quotes: \"{}\"", node.place.text()))
         }
         _ => None,
     }

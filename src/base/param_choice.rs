@@ -31,7 +31,7 @@ pub fn open_choice<'a>(
         _ => {
             let message = format!("`{path}` expects a name or a one-key table, found {}", found(node));
             let help = match &node.value {
-                Value::Array(_) if names.len() > 1 => "take the inner brackets away".to_owned(),
+                Value::Array(_) if names.len() > 1 => "remove the inner brackets".to_owned(),
                 _ => format!("write {}", suggest::one_of(names)),
             };
             issues.push(Issue::at(&node.place, path, message).help(help));

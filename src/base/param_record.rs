@@ -79,7 +79,7 @@ impl<'a> RecordReader<'a> {
                 };
                 issues.push(
                     Issue::at(self.place, &path, format!("missing key `{name}`"))
-                        .help(format!("`{path}` has no default: give it {takes}")),
+                        .help(format!("`{path}` has no default: set it to {takes}")),
                 );
             }
             return default;
@@ -121,6 +121,9 @@ fn explained(issue: Issue, key: &str, meant: Option<&str>, table: &Table, shape:
         known.iter().any(|known| known.name == *name && known.is_called(key)) || suggest::close(name, key)
     };
     let guessed = |issue: Issue| issue.kind(IssueKind::GuessedKey(key.to_owned()));
+    if let Some(name) = misplaced::set_already(key, record, table) {
+        return issue.help(already_set(name, key, table));
+    }
     if let Some(help) = misplaced::inside(key, record, table) {
         return issue.help(help);
     }

@@ -202,7 +202,7 @@ fn errors_of_what_is_nested_point_at_its_line() {
             "{ filter = {} }",
             "filter.kernel",
             "missing key `kernel`",
-            "`run.steps[1].block.body[0].filter.kernel` has no default: give it an integer, at least 1",
+            "`run.steps[1].block.body[0].filter.kernel` has no default: set it to an integer, at least 1",
         ),
         (
             "{ filter = { kernle = 3 } }",
@@ -363,6 +363,32 @@ fn other_tools_names_stand_beside_a_declaration() {
     let wolf = json!({ "type": "wolf", "times": 1 });
     let help = messages::<versions::Second>(&wolf).remove(0).2.unwrap();
     assert!(help.starts_with("the name is the key here: write { dog = { .. } }"), "{help}");
+}
+
+params! {
+    /// What a vote takes.
+    struct Vote {
+        /// How many have one.
+        k: usize = 5,
+    }
+}
+
+params! {
+    /// A count that other tools call as a vote's own is called.
+    struct Count {
+        /// How many are kept.
+        #[aka("k")]
+        neighbours: usize = 5,
+        /// How they vote.
+        vote: Option<Vote> = None,
+    }
+}
+
+#[test]
+fn a_name_of_something_that_is_set_is_that_and_nothing_further_inside() {
+    let help = |json: Json| messages::<Count>(&json).remove(0).2.unwrap();
+    assert_eq!(help(json!({ "k": 3 })), "did you mean `neighbours`?");
+    assert_eq!(help(json!({ "k": 3, "neighbours": 3 })), "did you mean `neighbours`, which is set already?");
 }
 
 params! {

@@ -178,8 +178,8 @@ impl Param for SpecPath {
         let source: &Arc<Source> = &node.place.source;
         let resolved = source.dir.join(&written);
         if let Some(sign) = of_a_shell(&written).filter(|_| !resolved.exists()) {
-            let message = format!("`{sign}` in `{path}` is a shell's word for a folder, and no shell reads a spec");
-            let help = "write the folder out, such as `/home/me/photos`, or the way to it from the folder of this file";
+            let message = format!("`{sign}` in `{path}` is only understood by a shell");
+            let help = "write out the folder, such as `/home/me/photos`, or a path relative to this file";
             issues.push(Issue::at(&node.place, path, message).help(help));
             return None;
         }

@@ -80,7 +80,7 @@ fn fold(name: &str) -> String {
 pub fn help<'a, C: Copy + Into<Known<'a>>>(name: &str, candidates: &[C]) -> String {
     match near(name, candidates) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
-        None if candidates.is_empty() => "no parameters are taken here".to_owned(),
+        None if candidates.is_empty() => "this takes no parameters".to_owned(),
         None => {
             let names: Vec<&str> = candidates.iter().map(|candidate| (*candidate).into().name).collect();
             format!("expected {}", one_of(&names))

@@ -55,8 +55,9 @@ fn end(size: usize) -> ! {
     let mut text = Cursor::new([0; 512]);
     let message = writeln!(
         text,
-        "error: out of memory: {size} bytes more can't be had\n  help: what is done is stored, and the next run goes on \
-         from there; give the program more memory, or let it need less, as with `--jobs 1` or smaller batches"
+        "error: out of memory: {size} more bytes are not available\n  help: finished results are stored, and the next \
+         run continues from there; give the program more memory, or reduce its needs with `--jobs 1` or smaller \
+         batches"
     );
     if message.is_ok() {
         let length = text.position() as usize;

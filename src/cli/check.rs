@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
-use super::options::{OverlayOptions, PlaceOptions, plan_of};
+use super::options::{OverlayOptions, PlaceOptions, plan_of, refuse_unable};
 use super::print::{self, Align, Paint, Table, shown, thousands};
 use super::screen;
 use crate::error::{Error, Exit};
+use simpipe_artifact::{GroupSummary, ModelSummary};
 use simpipe_base::issue::Issue;
 use simpipe_plan::Plan;
-use simpipe_stage::{Facts, GroupSummary, ModelSummary};
+use simpipe_stage::Facts;
 
-/// Check experiments: every problem at once, and a table of each model's layers.
+/// Check configs: report every problem at once, and show the layers of each model.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe check configs/cifar10.toml
@@ -23,15 +24,15 @@ use simpipe_stage::{Facts, GroupSummary, ModelSummary};
   simpipe check configs/cifar10.toml --set train.epochs=5 --json
   simpipe check configs/cifar10.toml --set-file laptop.toml --all")]
 pub(super) struct CheckArgs {
-    /// Configs of experiments.
+    /// Configs to check.
     #[arg(required = true)]
     configs: Vec<PathBuf>,
     #[command(flatten)]
     overlays: OverlayOptions,
-    /// Show every error, not only the first ten of a config.
+    /// Show every error, not only the first ten per config.
     #[arg(long)]
     all: bool,
-    /// Accepted like everywhere; checking reads no results.
+    /// Accepted like everywhere; checking reads results only where this machine can't compute what is asked for.
     #[command(flatten)]
     place: PlaceOptions,
     /// Print JSON.
@@ -40,13 +41,21 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn exec(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let results: Vec<_> = args.configs.iter().map(|config| plan_of(config, &args.overlays)).collect();
+    let results: Vec<_> = args.configs.iter().map(|config| checked(config, args)).collect();
     if args.json {
         write_json(args, &results, out)?
     } else {
         write_text(args, &results, out)?
     }
     Ok(worst(results.iter().filter_map(|result| result.as_ref().err())))
+}
+
+/// The plan of a config, on a machine that can run it or need not.
+fn checked(config: &Path, args: &CheckArgs) -> Result<Plan, Error> {
+    let plan = plan_of(config, &args.overlays)?;
+    let root = args.place.root_of(&plan);
+    refuse_unable(&plan, &root, || args.place.open_store_to_read(&root))?;
+    Ok(plan)
 }
 
 /// A wrong spec outweighs missing data, wherever it stands in the list.
@@ -147,13 +156,14 @@ fn write_group(group: &GroupSummary, out: &mut dyn Write) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use simpipe_stage::LayerSummary;
+    use simpipe_artifact::LayerSummary;
 
     #[test]
     fn a_model_is_shown_as_keras_shows_it() {
         let layer = |name: &str, output: &[usize], parameters| LayerSummary {
             name: name.to_owned(),
             path: String::new(),
+            input: Vec::new(),
             output: output.to_vec(),
             parameters,
         };
@@ -166,7 +176,8 @@ mod tests {
             parameters: paths(count),
         };
         let groups = vec![group("layers.0", "frozen", 1), group("layers", "sgd", 5)];
-        write_model("train", &ModelSummary { parameters: 2048, trainable: 1920, layers, groups }, &mut out).unwrap();
+        let model = ModelSummary { parameters: 2048, trainable: 1920, layers, groups, dim: 64 };
+        write_model("train", &model, &mut out).unwrap();
         let expected = "
 Model of `train`
 Layer       Output shape  Param #

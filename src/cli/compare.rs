@@ -14,7 +14,7 @@ use simpipe_base::suggest;
 use simpipe_compare::{Comparison, Measured, Verdict, compare, judgeable};
 use simpipe_runner::RunError;
 
-/// Compare runs with a baseline; the exit code is 1 if one is worse beyond the interval, or the baseline is missing.
+/// Compare runs with a baseline; exit with 1 if one is worse beyond its interval, or if the baseline is missing.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Two single runs are compared over the queries that both were asked (`evaluate` and `match` store a value \
@@ -27,16 +27,16 @@ Examples:
   simpipe compare latest --baseline main --out compare.json"
 )]
 pub(super) struct CompareArgs {
-    /// The runs, each as `show` takes it.
+    /// Runs, each named as for `show`.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<String>,
-    /// The run that they are held against.
+    /// The run to compare with.
     #[arg(long, value_name = "RUN")]
     baseline: String,
-    /// A metric to judge by; several may be given [default: all that a verdict can be given of].
+    /// A metric to judge; may be given several times [default: all that can have a verdict].
     #[arg(long = "metric", value_name = "NAME")]
     metrics: Vec<String>,
-    /// Write what `--json` prints into a file.
+    /// Write the output of `--json` to a file.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -71,7 +71,7 @@ pub(super) fn exec(args: &CompareArgs, out: &mut dyn Write) -> Result<Exit, Erro
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let help = "choose a file in a folder that you may write: `--out FILE`";
+    let help = "choose a file in a writable folder: `--out FILE`";
     sink::write(path, bytes).map_err(|error| sink::unwritable(path, &error, help))
 }
 
@@ -104,7 +104,7 @@ fn check(args: &CompareArgs, baseline: &Measured) -> Result<(), Error> {
         return Err(Error::usage(format!("the baseline {run} has no metric `{name}`"), suggest::help(name, &names)));
     }
     if args.metrics.is_empty() && known.is_empty() {
-        let message = format!("the baseline {run} has nothing to judge by: no stage has left a value for each query");
+        let message = format!("the baseline {run} has nothing to judge: no stage has per-query values");
         return Err(Error::usage(message, "add a stage `evaluate` to its pipeline, or name metrics with `--metric`"));
     }
     Ok(())
@@ -137,7 +137,7 @@ fn write(found: &Comparison, out: &mut dyn Write) -> Result<(), Error> {
         let unclear = run.metrics.iter().filter(|judged| matches!(judged.verdict, Verdict::Missing | Verdict::Unknown));
         let mut told: Vec<&str> = Vec::new();
         for judged in unclear {
-            let why = judged.change.why.as_deref().unwrap_or("which way is better is not known");
+            let why = judged.change.why.as_deref().unwrap_or("it is not known which direction is better");
             if !told.contains(&why) {
                 writeln!(out, "`{}`: {}", shown(&judged.change.name), shown(why))?;
                 told.push(why);
@@ -146,7 +146,7 @@ fn write(found: &Comparison, out: &mut dyn Write) -> Result<(), Error> {
     }
     let count = found.comparisons;
     if count > 1 {
-        writeln!(out, "\n{count} differences, each judged by itself: of so many some seem real by chance")?;
+        writeln!(out, "\n{count} differences, each judged on its own: with so many, some look real by chance")?;
     }
     Ok(())
 }

@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::options::PlaceOptions;
 use super::print::{self, Align, Table, shown};
-use super::run::number;
 use super::{threads, words};
 use crate::error::{Error, Exit};
 use simpipe_compare::{FieldChange, Flips, Measured, MetricChange, Run, RunDiff, RunName, StageSide, diff};
@@ -25,9 +24,9 @@ Examples:
   simpipe diff 20261124T225934.120Z-0a1b2c latest --json"
 )]
 pub(super) struct DiffArgs {
-    /// The run before, as `show` takes it.
+    /// The first run, named as for `show`.
     old: String,
-    /// The run after.
+    /// The second run.
     new: String,
     #[command(flatten)]
     place: PlaceOptions,
@@ -126,7 +125,7 @@ pub(super) fn difference(change: &MetricChange) -> String {
 
 /// A number, or a dash for none.
 pub(super) fn figure(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), number)
+    value.map_or_else(|| "-".to_owned(), print::number)
 }
 
 fn metrics(changes: &[MetricChange], out: &mut dyn Write) -> Result<(), Error> {
@@ -147,7 +146,7 @@ fn metrics(changes: &[MetricChange], out: &mut dyn Write) -> Result<(), Error> {
     if changes.iter().any(|change| change.low.is_some()) {
         writeln!(
             out,
-            "\nan interval that holds 0 is no difference; {} numbers were compared, each by itself",
+            "\nan interval that contains 0 shows no difference; {} numbers were compared, each on its own",
             changes.len()
         )?;
     }
@@ -200,7 +199,7 @@ fn images(flips: &Flips, out: &mut dyn Write) -> Result<(), Error> {
     }
     table.write(out, &print::plain)?;
     if images.len() > MOST_IMAGES {
-        writeln!(out, "{MOST_IMAGES} of {} shown; all with `--json`", images.len())?;
+        writeln!(out, "{MOST_IMAGES} of {} shown; `--json` has all", images.len())?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use simpipe_metric as metric;
 use simpipe_nn as nn;
 use simpipe_search as search;
 
-/// Compute what golden files ask for, and compare.
+/// Compute the cases of golden files and compare the results with theirs.
 #[derive(Debug, Args)]
 #[command(
     after_help = "A golden file is {name, source, tolerance, note, cases: [{input, params, expected}]}, under the \
@@ -33,7 +33,7 @@ pub(super) struct EvalGoldenArgs {
     /// Golden files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The weights that files of backbones are about; a file of that name beside the golden file if it is left out.
+    /// Weights for golden files of backbones [default: a file of that name next to the golden file].
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Print JSON.
@@ -102,7 +102,7 @@ fn read(path: &Path) -> Result<GoldenFile, Error> {
     })?;
     serde_json::from_slice(&bytes).map_err(|error| {
         Error::usage(
-            format!("`{}` is no golden file: {error}", path.display()),
+            format!("`{}` is not a golden file: {error}", path.display()),
             "expected {name, source, tolerance, note, cases: [{input, params, expected}]}",
         )
     })

@@ -35,7 +35,7 @@ impl EventSink {
         let mut state = self.state();
         let State::Open(to) = &mut *state else { return None };
         let error = writeln!(to, "{line}").and_then(|()| to.flush()).err()?;
-        let said = format!("events can't be written to `{}` any more: {error}; the run goes on", self.shown());
+        let said = format!("events can no longer be written to `{}`: {error}; the run continues", self.shown());
         *state = State::Closed(error);
         Some(said)
     }

@@ -14,7 +14,7 @@ use simpipe_plan::ReasonKind;
 use simpipe_runner::status::{Explanation, Forecast, Freshness};
 use simpipe_stages::registry;
 
-/// Explain why a stage would run: every changed field with its old and new value, back to the cause.
+/// Explain why a stage would run: every changed field, old and new, back to the cause.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe explain train configs/cifar10.toml
@@ -87,7 +87,11 @@ fn in_order(args: &ExplainArgs) -> Result<(String, ExperimentOptions), Error> {
     }
     let id = config.to_string_lossy().into_owned();
     let command = shown(format!("`simpipe explain {id} {stage}`"));
-    writeln!(screen::messages(), "{} the stage comes first: read as {command}", Paint::stderr().yellow("hint:"))?;
+    writeln!(
+        screen::messages(),
+        "{} the stage comes first: interpreted as {command}",
+        Paint::stderr().yellow("hint:")
+    )?;
     Ok((id, ExperimentOptions { config: stage.into(), overlays }))
 }
 
@@ -109,7 +113,7 @@ fn write(explanation: &Explanation, depth: usize, out: &mut dyn Write) -> Result
         writeln!(out, "{indent}  - {}", shown(words::reason(reason)))?;
     }
     if explanation.status == Freshness::Fresh && explanation.reasons.is_empty() {
-        writeln!(out, "{indent}  its result is stored: nothing has changed")?;
+        writeln!(out, "{indent}  its result is stored, and nothing has changed")?;
     }
     let new = explanation.reasons.iter().any(|reason| reason.kind == ReasonKind::NeverRan);
     match &explanation.compared_with {

@@ -16,6 +16,7 @@ mod graph;
 mod init;
 mod lock;
 mod logging;
+mod merged;
 mod note;
 mod options;
 mod page;
@@ -61,8 +62,8 @@ pub use allocator::Allocator;
 #[derive(Debug, Parser)]
 #[command(name = "simpipe", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done, also where a pipe's reader left early; 1 a stage failed, or output could not be \
-                        written; 2 usage or spec error; 3 store damaged; 4 data unavailable; 130 interrupted."
+    after_help = "Exit codes: 0 done (also if a reader of the output stops early); 1 a stage failed, or output could \
+                  not be written; 2 usage or spec error; 3 store damaged; 4 data unavailable; 130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -290,7 +291,13 @@ mod tests {
         for name in ["calibrate.optimal.f1", "recall@5", "train.loss", "match-test.achieved.low", "lone"] {
             assert_eq!(simpipe(&["docs", name]).0, Exit::Done, "{name}");
         }
-        for (name, help) in [("match.lonne", "did you mean `match.lone`?"), ("recal@5", "did you mean `recall@5`?")] {
+        for (name, help) in [
+            ("match.lonne", "did you mean `match.lone`?"),
+            ("recal@5", "did you mean `recall@5`?"),
+            ("lr", "did you mean `learning-rate`?"),
+            ("MaxPooling2D", "did you mean `max-pool`?"),
+            ("batch size", "`classes-per-batch` x `examples-per-class`"),
+        ] {
             let (exit, _, err) = simpipe(&["docs", name]);
             assert!(exit == Exit::Usage && err.contains(help), "{err}");
         }
@@ -307,7 +314,7 @@ mod tests {
         assert_eq!((exit, out.trim()), (Exit::Done, "{\n  \"runs\": []\n}"));
         let (exit, out, _) = simpipe(&["show", "latest", "--root", root, "--json"]);
         assert_eq!(exit, Exit::Usage);
-        assert!(out.contains("no run `latest`"), "{out}");
+        assert!(out.contains("no run `latest`") && out.contains("there is none yet"), "{out}");
     }
 
     #[test]

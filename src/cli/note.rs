@@ -8,9 +8,10 @@ use serde_json::json;
 use super::options::PlaceOptions;
 use super::print::{self, shown};
 use crate::error::{Error, Exit};
+use simpipe_runner::listing::write_note;
 use simpipe_runner::{RunRecord, notes};
 
-/// Note something of a run, for `show` and `runs` to show.
+/// Attach a note to a run, shown by `show` and `runs`.
 #[derive(Debug, Args)]
 #[command(after_help = "The note is `note.txt` in the run's folder; no key and no result depends on it.
 
@@ -19,9 +20,9 @@ Examples:
   simpipe runs --where 'note~crop'
   simpipe note latest ''")]
 pub(super) struct NoteArgs {
-    /// A run as `show` takes it.
+    /// A run, named as for `show`.
     run: String,
-    /// The note, in the place of an earlier one; an empty one removes it.
+    /// The note. It replaces an earlier one; an empty note removes it.
     text: String,
     #[command(flatten)]
     place: PlaceOptions,
@@ -33,12 +34,12 @@ pub(super) struct NoteArgs {
 pub(super) fn exec(args: &NoteArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     if args.text.len() > notes::LONGEST {
         let message = format!("a note has at most {} bytes, this one has {}", notes::LONGEST, args.text.len());
-        return Err(Error::usage(message, "put a long text into a file, and note where it is"));
+        return Err(Error::usage(message, "put a long text in a file, and note its path"));
     }
     let root = args.place.root_here()?;
     let folder = args.place.run_folder(&root, &args.run)?;
     let run = RunRecord::read(&folder)?.run;
-    notes::write(&folder, &args.text)?;
+    write_note(&folder, &args.text)?;
     let note = notes::read(&folder);
     if args.json {
         print::json(&json!({ "run": run, "note": note }), out)?;

@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use super::{print, signal};
+use super::{print, seeds, signal};
 use crate::error::Error;
 pub(super) use crate::library::plan_experiment;
+use simpipe_base::issue::Issue;
 use simpipe_plan::Plan;
-use simpipe_runner::folders;
+use simpipe_runner::status::Freshness;
+use simpipe_runner::{RunError, folders};
 use simpipe_spec::{self as spec, Experiment, LoadOptions, Overlay};
+use simpipe_stage::Unable;
+use simpipe_stages::registry;
 use simpipe_store::{RemoteUrl, RemoteUse, Store, StoreError};
 
 /// Which experiment.
@@ -57,7 +61,7 @@ impl Args for OverlayOptions {
             .value_name("FILE")
             .action(ArgAction::Append)
             .value_parser(clap::value_parser!(PathBuf))
-            .help("Lay a TOML file of values over the spec; with `--set`, later ones win");
+            .help("Override values from a TOML file; later `--set` and `--set-file` win");
         command.arg(set).arg(file)
     }
 
@@ -69,14 +73,14 @@ impl Args for OverlayOptions {
 /// Where things are.
 #[derive(Debug, Args)]
 pub(super) struct PlaceOptions {
-    /// Folder of `artifacts/` [default: the project].
+    /// Folder that contains `artifacts/` [default: the project].
     #[arg(long, value_name = "DIR")]
     pub(super) root: Option<PathBuf>,
-    /// Folder of the store [default: `artifacts/store` of the root], or an object store to share results with:
-    /// `s3://`, `gs://`, `az://`, `https://` (read only) or `file:///`.
+    /// Folder of the store [default: `artifacts/store` in the root], or an object store to share results through: `s3://`,
+    /// `gs://`, `az://`, `https://` (read-only) or `file:///`.
     #[arg(long, value_name = "DIR|URL")]
     pub(super) store: Option<PathBuf>,
-    /// Take results from the object store, but send none.
+    /// Fetch results from the object store, but send none.
     #[arg(long)]
     pub(super) store_read_only: bool,
 }
@@ -97,6 +101,25 @@ pub(super) fn experiment_of(config: &Path, overlays: &OverlayOptions) -> Result<
 /// The plan of a config.
 pub(super) fn plan_of(config: &Path, overlays: &OverlayOptions) -> Result<Plan, Error> {
     plan_experiment(experiment_of(config, overlays)?)
+}
+
+/// An error at its line where the spec has `numerics` that this machine can't compute with, unless nothing has to be computed.
+pub(super) fn refuse_unable(
+    plan: &Plan,
+    root: &Path,
+    store: impl FnOnce() -> Result<Store, Error>,
+) -> Result<(), Error> {
+    let Experiment { device, numerics, numerics_place, .. } = &plan.experiment;
+    let backend = registry::builtin().backend(device, numerics.as_deref()).map_err(RunError::Device)?;
+    let Some(Unable { message, help }) = backend.unable else { return Ok(()) };
+    let members = seeds::members(plan);
+    let forecasts = seeds::forecasts(&members, &store()?, root)?;
+    let is_tensor = |id: &str| plan.find(id).is_some_and(|node| plan.graph[node].stage.tensor());
+    let mut stages = forecasts.iter().flat_map(|forecast| &forecast.stages).filter(|stage| is_tensor(&stage.id));
+    if stages.all(|stage| stage.status == Freshness::Fresh) {
+        return Ok(());
+    }
+    Err(Error::Spec(vec![Issue::at(numerics_place, "numerics", message).help(help)]))
 }
 
 impl PlaceOptions {
@@ -136,12 +159,12 @@ impl PlaceOptions {
         match self.url()? {
             None => self.existing_store(root)?.ok_or_else(|| {
                 let folder = self.store.clone().unwrap_or_else(|| folders::store_folder(root));
-                let help = "name one with `--store DIR`, or its project with `--root DIR`; the first run makes it";
+                let help = "name one with `--store DIR`, or its project with `--root DIR`; the first run creates it";
                 Error::usage(format!("there is no store at {}", folder.display()), help)
             }),
             Some(url) => {
-                let message = format!("this command looks after a local store, and {url} is none");
-                Err(Error::usage(message, "give a folder, or leave `--store` out for the store of the root"))
+                let message = format!("this command is for local stores, and {url} is not one");
+                Err(Error::usage(message, "give a folder, or leave out `--store` to use the store in the root"))
             }
         }
     }

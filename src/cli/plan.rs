@@ -16,7 +16,7 @@ use simpipe_runner::folders;
 use simpipe_runner::status::{Forecast, Freshness, StageStatus};
 use simpipe_store::Store;
 
-/// Show which stages a run would compute, why, and about how long each took before.
+/// Show which stages would run, why, and about how long they take.
 #[derive(Debug, Args)]
 #[command(after_help = "The estimate is what the most similar work took in earlier runs of this root.
 
@@ -132,7 +132,7 @@ fn table(rows: &[Row<'_>], out: &mut dyn Write) -> Result<(), Error> {
 fn why(stage: &StageStatus) -> String {
     let why = stage.note.clone().unwrap_or_else(|| words::reasons(&stage.reasons));
     match stage.goes_on_after {
-        Some(step) => format!("{why}; goes on after the checkpoint of step {step}"),
+        Some(step) => format!("{why}; continues from the checkpoint of step {step}"),
         None => why,
     }
 }
@@ -149,7 +149,7 @@ fn summary(rows: &[Row<'_>], out: &mut dyn Write) -> Result<(), Error> {
     let unknown = rows.iter().filter(|row| row.stage.status != Freshness::Fresh && row.estimated_seconds.is_none());
     let time = match (unknown.count(), stale + maybe) {
         (0, _) => format!("about {}", print::seconds(known)),
-        (unknown, all) if unknown == all => "no estimate: nothing like it was run here".to_owned(),
+        (unknown, all) if unknown == all => "no estimate: nothing similar was run here".to_owned(),
         (unknown, _) => format!("about {}, and {unknown} without an estimate", print::seconds(known)),
     };
     Ok(writeln!(out, "\n{stale} stale, {maybe} maybe stale: {time}")?)
@@ -177,7 +177,7 @@ mod tests {
         let stage = StageStatus { note: Some("changed".into()), ..stage("train", Freshness::Stale) };
         assert_eq!(why(&stage), "changed");
         let stage = StageStatus { goes_on_after: Some(4200), ..stage };
-        assert_eq!(why(&stage), "changed; goes on after the checkpoint of step 4200");
+        assert_eq!(why(&stage), "changed; continues from the checkpoint of step 4200");
         assert_eq!(serde_json::to_value(&stage).unwrap()["goes_on_after"], 4200);
     }
 

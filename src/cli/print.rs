@@ -211,6 +211,17 @@ pub(super) fn bytes(count: u64) -> String {
     if size < 9.95 { format!("{size:.1} {}", UNITS[unit]) } else { format!("{size:.0} {}", UNITS[unit]) }
 }
 
+/// `1 class`, `3 classes`.
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(count), if count == 1 { one } else { many })
+}
+
+/// A metric as a table shows it: a share or a loss keeps its digits.
+pub(super) fn number(value: f64) -> String {
+    let counts = value.fract() == 0.0 && value.abs() >= 2.0;
+    if counts { format!("{value:.0}") } else { format!("{value:.4}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

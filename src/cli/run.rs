@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::event_sink::EventSink;
 use super::lock::Frozen;
-use super::options::{ExperimentOptions, PlaceOptions};
+use super::options::{ExperimentOptions, PlaceOptions, refuse_unable};
 use super::print::{self, Align, Paint, Table, shown};
 use super::reporter::Reporter;
 use super::{lock, logging, profile, run_page, screen, seeds, signal, sink, threads, words};
@@ -19,7 +19,7 @@ use simpipe_runner::{Event, Failure, FailureKind, Outcome, Profiler, RunRecord, 
 use simpipe_stages::registry;
 use simpipe_store::Store;
 
-/// Run an experiment: stages whose result is stored are hits, the others are computed.
+/// Run an experiment. Stages whose result is stored are hits; the others are computed.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe run configs/cifar10.toml
@@ -35,29 +35,29 @@ pub(super) struct RunArgs {
     experiment: ExperimentOptions,
     #[command(flatten)]
     place: PlaceOptions,
-    /// Write events as JSON, one a line, to a file or to `-` (standard output).
+    /// Write events as JSON, one per line, to a file or to `-` (standard output).
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
-    /// Stages at once [default: the number of cores].
+    /// Number of stages to run at once [default: the number of cores].
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
-    /// Read every stored byte before it is used, whatever is remembered of it.
+    /// Read and check every stored byte before it is used.
     #[arg(long)]
     verify: bool,
-    /// Write keys and source digests of all stages into `simpipe.lock` beside the config, for git.
+    /// Write keys and source digests of all stages into `simpipe.lock` next to the config, for git.
     #[arg(long, conflicts_with = "frozen")]
     lock: bool,
-    /// Refuse to run whatever differs from `simpipe.lock`.
+    /// Refuse to run if anything differs from `simpipe.lock`.
     #[arg(long)]
     frozen: bool,
     /// Measure what training and embedding spend their time in, by layer and operation, into `profile.parquet` in the run's
     /// folder and onto its page. Results stay as they are to the byte, so a stored one is a hit and has no profile.
     #[arg(long)]
     profile: bool,
-    /// Say nothing but errors.
+    /// Print only errors.
     #[arg(long, short)]
     quiet: bool,
-    /// Log to standard error; twice for more.
+    /// Log to standard error; give it twice for more.
     #[arg(long, short, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Print the run's record as JSON.
@@ -75,6 +75,7 @@ pub(super) fn exec(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let root = args.place.root_of(&plan);
     let store = args.place.open_store(&root)?;
     let store = if args.verify { store.verifying() } else { store };
+    refuse_unable(&plan, &root, || args.place.open_store_to_read(&root))?;
     let cancel = signal::wish();
     if args.lock {
         lock::look(&plan)?;
@@ -211,7 +212,7 @@ fn explain(stage: &StageRecord, failure: &Failure, seed: Option<u64>, folder: &P
         writeln!(err, "  help: {}", shown(help))?;
     }
     if failure.kind == FailureKind::Interrupted {
-        writeln!(err, "  help: run the same command again: it goes on from here")?;
+        writeln!(err, "  help: run the same command again: it continues from here")?;
     }
     Ok(())
 }
@@ -233,7 +234,10 @@ fn summary(plan: &Plan, record: &RunRecord, root: &Path, quiet: bool, out: &mut 
     writeln!(out)?;
     writeln!(out, "{}", totals(record))?;
     let folder = root.join(&record.dir);
-    let reports: Vec<PathBuf> = reports_of(plan).into_iter().filter_map(|id| run_page::there(&folder, id)).collect();
+    // That of a stage which failed says so and no more.
+    let done = |id: &&str| record.stages.iter().any(|stage| stage.id == *id && stage.outcome.done());
+    let reports = reports_of(plan).into_iter().filter(done).filter_map(|id| run_page::there(&folder, id));
+    let reports: Vec<PathBuf> = reports.collect();
     if reports.is_empty() {
         writeln!(out, "run: {}", shown(folder.display()))?;
     }
@@ -282,7 +286,7 @@ pub(super) fn stage_table(stages: &[StageRecord], out: &mut dyn Write) -> Result
     let mut table = Table::new(&columns);
     for stage in stages {
         let why = match (&stage.failure, &stage.skipped) {
-            (Some(_), _) if stage.interrupted() => "the next run goes on from here".to_owned(),
+            (Some(_), _) if stage.interrupted() => "the next run continues from here".to_owned(),
             (Some(failure), _) => failure.message.clone(),
             (None, Some(why)) => why.clone(),
             (None, None) => words::reasons(&stage.reasons),
@@ -305,13 +309,7 @@ pub(super) fn stage_table(stages: &[StageRecord], out: &mut dyn Write) -> Result
 pub(super) fn metrics(record: &RunRecord, out: &mut dyn Write) -> Result<(), Error> {
     let mut table = Table::new(&[("Metric", Align::Left), ("Value", Align::Right)]);
     for (name, value) in &record.metrics {
-        table.row(vec![name.clone(), number(*value)]);
+        table.row(vec![name.clone(), print::number(*value)]);
     }
     Ok(table.write(out, &print::plain)?)
-}
-
-/// A metric as a table shows it: a share or a loss keeps its digits.
-pub(super) fn number(value: f64) -> String {
-    let counts = value.fract() == 0.0 && value.abs() >= 2.0;
-    if counts { format!("{value:.0}") } else { format!("{value:.4}") }
 }

@@ -2,15 +2,16 @@
 //!
 //! `run` puts it into the run's folder, beside the spec as it was written; `report` makes it again.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::toml_text::{self, Origins};
-use super::{config, graph, print, reproduce, words};
+use super::{graph, merged, print, reproduce, words};
 use simpipe_artifact::Profile;
 use simpipe_base::digest::Digest;
 use simpipe_base::interrupt::LeftToEnd;
 use simpipe_plan::Plan;
-use simpipe_report::{RunBlock, RunStage, with_run};
+use simpipe_report::{RunBlock, RunStage, run_page as page_without_report, with_run};
 use simpipe_runner::looks::{self, Looks};
 use simpipe_runner::{Outcome, RunRecord, StageRecord, notes};
 use simpipe_store::Store;
@@ -38,7 +39,7 @@ pub(super) fn there(folder: &Path, id: &str) -> Option<PathBuf> {
 /// is no reason for a run to fail, and `simpipe report` makes it again.
 pub(super) fn keep(plan: &Plan, record: &RunRecord, root: &Path, store: &Store) -> Vec<String> {
     let _writing = LeftToEnd::begin();
-    let spec = toml_text::document(&config::merged(&plan.experiment), Origins::Shown, &str::to_owned);
+    let spec = toml_text::document(&merged::merged(&plan.experiment), Origins::Shown, &str::to_owned);
     let looks = looks::of_split(root, store, TEST).ok();
     let mut said = Vec::new();
     let mut keep = |record: &RunRecord, folder: &Path| {
@@ -49,7 +50,16 @@ pub(super) fn keep(plan: &Plan, record: &RunRecord, root: &Path, store: &Store) 
             let page = with_run(&page, &block).ok_or_else(|| Lost::Damaged.words().to_owned())?;
             put(&place(folder, id), page.as_bytes()).map_err(|error| error.to_string())
         });
-        let all = std::iter::once(written.map_err(|error| error.to_string())).chain(pages);
+        // Whoever opens the page of a run that has none reads why, and the numbers that there are.
+        let lost = record
+            .stages
+            .iter()
+            .filter(|stage| !record.is_group() && !record.interrupted && stage.stage == KIND && !stage.outcome.done());
+        let without = lost.map(|stage| {
+            let page = without(record, &why_none(record, stage), &block(record, root, folder, looks));
+            put(&place(folder, &stage.id), page.as_bytes()).map_err(|error| error.to_string())
+        });
+        let all = std::iter::once(written.map_err(|error| error.to_string())).chain(pages).chain(without);
         said.extend(all.filter_map(|done| Some(format!("the page of {} is not kept: {}", record.run, done.err()?))));
     };
     keep(record, &root.join(&record.dir));
@@ -60,6 +70,25 @@ pub(super) fn keep(plan: &Plan, record: &RunRecord, root: &Path, store: &Store) 
         }
     }
     said
+}
+
+/// Why a stage that is not done has left no page; of one that was skipped also which stage in front of it failed, and why.
+pub(super) fn why_none(record: &RunRecord, stage: &StageRecord) -> String {
+    let failed = |stage: &StageRecord| {
+        let failure = stage.failure.as_ref()?;
+        Some(format!("The stage `{}` failed: {}", stage.id, failure.message))
+    };
+    if let Some(why) = failed(stage) {
+        return why;
+    }
+    let skipped = format!("The stage `{}` was skipped: {}.", stage.id, stage.skipped.as_deref().unwrap_or("not run"));
+    record.stages.iter().find_map(failed).map_or_else(|| skipped.clone(), |first| format!("{skipped} {first}"))
+}
+
+/// A page of a run's numbers alone, with why there is no report.
+pub(super) fn without(record: &RunRecord, why: &str, block: &RunBlock) -> String {
+    let numbers: Vec<_> = record.metrics.iter().map(|(name, value)| (name.clone(), print::number(*value))).collect();
+    page_without_report(&record.name, why, &numbers, block)
 }
 
 /// Writes a file that can be made again: whole or not at all, but not synced.
@@ -87,7 +116,7 @@ impl Lost {
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Never => "the stage has left no page: an older simpipe made it",
-            Self::Gone => "the page is gone: neither the store nor the run's folder has it any more",
+            Self::Gone => "the page is gone: neither the store nor the run's folder has it any longer",
             Self::Damaged => "the page is damaged: its bytes are not those that the stage has left",
         }
     }
@@ -179,7 +208,7 @@ fn of_test(looks: Looks, root: &Path) -> String {
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf());
     let more = match unknown {
         0 => String::new(),
-        unknown => format!(", and of {} nobody knows any more", print::thousands(unknown)),
+        unknown => format!(", and for {} it is no longer known", print::thousands(unknown)),
     };
     format!(
         "read by {} of the {} runs of {}{more}, as the journal has them. What is chosen by its numbers fits it a little more \
@@ -197,15 +226,23 @@ fn stage(stage: &StageRecord) -> RunStage {
         (None, None) => words::reasons(&stage.reasons),
     };
     let seed = stage.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+    let (hit, parts) = (stage.outcome == Outcome::Hit, parts(&stage.timings));
     RunStage {
         id: format!("{}{seed}", stage.id),
         kind: stage.stage.clone(),
         outcome: stage.outcome.word().to_owned(),
-        took: print::seconds(stage.seconds),
-        saved: if stage.outcome == Outcome::Hit { print::seconds(stage.saved_seconds) } else { String::new() },
+        took: print::seconds(stage.seconds) + if hit { "" } else { parts.as_str() },
+        saved: if hit { print::seconds(stage.saved_seconds) + &parts } else { String::new() },
         key: stage.key.map(|key| key.short()).unwrap_or_default(),
         why,
     }
+}
+
+/// Parts of the work with their times, in brackets.
+fn parts(timings: &BTreeMap<String, f64>) -> String {
+    let named: Vec<String> =
+        timings.iter().map(|(name, seconds)| format!("{name} {}", print::seconds(*seconds))).collect();
+    if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) }
 }
 
 /// The spec as it was written with the origin of each value, else as the record has it.
@@ -218,7 +255,7 @@ fn spec(record: &RunRecord, folder: &Path) -> (String, String) {
     }
     let experiment = reproduce::experiment_of(record, &[]).ok();
     let text =
-        experiment.map(|experiment| toml_text::document(&config::merged(&experiment), Origins::Hidden, &str::to_owned));
+        experiment.map(|experiment| toml_text::document(&merged::merged(&experiment), Origins::Hidden, &str::to_owned));
     let is = "As it was resolved, with every default: who has set each value was not kept.";
     (is.to_owned(), text.unwrap_or_default())
 }
@@ -252,7 +289,7 @@ mod tests {
     #[test]
     fn what_is_counted_is_said_with_what_is_not_known() {
         let words = of_test(Looks { runs: 1200, read: 3, unknown: 2 }, Path::new("/data"));
-        assert!(words.starts_with("read by 3 of the 1,200 runs of /data, and of 2 nobody knows any more"), "{words}");
+        assert!(words.starts_with("read by 3 of the 1,200 runs of /data, and for 2 it is no longer known"), "{words}");
         assert!(!of_test(Looks { runs: 1, read: 1, unknown: 0 }, Path::new("/data")).contains("nobody"));
     }
 }

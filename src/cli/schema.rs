@@ -12,6 +12,10 @@ use simpipe_base::param::{Alternative, Field, LazyChoice, Param, Record, Shape};
 use simpipe_spec::{MOST_SEEDS, NUMERICS, SweepParams};
 use simpipe_stages::registry;
 
+/// What `numerics` is.
+const NUMERICS_ARE: &str = "How tensors are computed. `fast`: in single precision; `exact`: without fast convolution, which rounds more; \
+                            `bf16`: products of bfloat16, on processors that have them.";
+
 /// Print the JSON Schema of a config, for taplo and editors.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -54,7 +58,7 @@ fn config_schema() -> Json {
     let devices: Vec<&str> = catalog.devices().iter().map(|device| device.name).collect();
     let device = json!({ "enum": devices, "default": "auto", "description": "Where tensors are computed." });
     properties.insert("device".to_owned(), device);
-    let numerics = json!({ "enum": NUMERICS, "description": "`exact`: no fast convolution that rounds more." });
+    let numerics = json!({ "enum": NUMERICS, "description": NUMERICS_ARE });
     properties.insert("numerics".to_owned(), numerics);
     properties.insert("sweep".to_owned(), sweep(&mut writer));
     // A template of one's own may call its stages as it likes: tables are let through, values are not.

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::page::{PAGE, Page};
 use super::print::{self, Align, Table, shown};
-use super::run::number;
 use super::run_page;
 use crate::error::Error;
 use simpipe_artifact::{SeedsMetric, SeedsReport, SeedsValue, write_json};
@@ -101,7 +100,7 @@ fn metrics(record: &RunRecord, out: &mut dyn Write) -> Result<(), Error> {
         let std = metric.std.map_or_else(String::new, |std| format!(" ± {std:.4}"));
         let spread = metric.t_low.zip(metric.t_high);
         let spread = spread.map_or_else(|| "-".to_owned(), |(low, high)| interval(low, high));
-        let mut row = vec![metric.name.clone(), format!("{}{std}", number(metric.mean)), spread];
+        let mut row = vec![metric.name.clone(), format!("{}{std}", print::number(metric.mean)), spread];
         row.extend(any_sampled.then(|| sampled(metric)));
         table.row(row);
     }

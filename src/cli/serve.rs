@@ -16,12 +16,12 @@ use simpipe_base::issue::Issue;
 use simpipe_data::asked::Decoding;
 use simpipe_runner::RunRecord;
 use simpipe_serve::{About, Limits, ServeError, Server, Setup, Token};
-use simpipe_stages::ask::Asker;
+use simpipe_stages::ask::{Asker, Reading};
 
 /// Where the token may stand, beside a file.
 const VARIABLE: &str = "SIMPIPE_TOKEN";
 
-/// Serve a run over HTTP: what is on images that are sent, embeddings, and images added to its index and deleted from it.
+/// Serve a run over HTTP: recognise and embed images, and add images to its index or delete them.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Answers are those of `simpipe query`. `/openapi.json` describes all addresses; `/` is a page to drop images on. \
@@ -39,35 +39,35 @@ Examples:
   SIMPIPE_TOKEN=$(cat token) simpipe serve cifar10 --listen 0.0.0.0:8350 --host images.example.org"
 )]
 pub(super) struct ServeArgs {
-    /// A run as `show` takes it: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
+    /// A run: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
     run: String,
-    /// The stage `match` whose index and threshold answer, where the run has several.
+    /// The stage `match` whose index and threshold to use, if the run has several.
     #[arg(long, value_name = "ID")]
     stage: Option<String>,
-    /// The address and port to listen on; port 0 takes a free one.
+    /// Address and port to listen on; port 0 chooses a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8350")]
     listen: SocketAddr,
-    /// A name that the server is asked by, such as that of a proxy before it; may be given several times.
+    /// A name that clients use for the server, such as that of a proxy in front; may be given several times.
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// A file with the token that clients must show.
+    /// A file with the token that clients must send.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Let clients add images to the index and delete them; needs a token.
     #[arg(long)]
     writable: bool,
-    /// What the index with its changes is called [default: the experiment's name].
+    /// Name of the changed index [default: the experiment's name].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Refuse images with more pixels, where the run's dataset allows more.
+    /// Refuse images with more pixels, if the run's dataset allows more.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     max_pixels: Option<u64>,
-    /// Memory for bodies and pixels of all requests together, in MiB.
+    /// Memory for bodies and pixels of all requests, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(1..1 << 24))]
     memory: u64,
     #[command(flatten)]
     place: PlaceOptions,
-    /// Print where it listens as JSON.
+    /// Print the address as JSON.
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -105,7 +105,7 @@ fn setup(args: &ServeArgs, token: Option<Token>) -> Result<Setup, Error> {
         let help = "give one that can be a folder's: `--name NAME`";
         return Err(Error::usage(format!("an index can't be called `{}`", print::shown(&name)), help));
     };
-    let asker = Asker::open(stored.files(true, false)?)?;
+    let asker = Asker::open(stored.files(Reading::WithImages)?)?;
     print::store_warnings(&store)?;
     let decoding = Decoding::like(&stored.source, asker.input());
     Ok(Setup {
@@ -147,7 +147,7 @@ fn refuse_odd_hosts(hosts: &[String]) -> Result<(), Error> {
     let odd = |name: &&String| name.is_empty() || !(plain(name) || address(name).is_some());
     let Some(name) = hosts.iter().find(odd) else { return Ok(()) };
     let help = "give the name alone, such as `--host images.example.org`: any port is answered";
-    Err(Error::usage(format!("`{}` is no host's name", print::shown(name)), help))
+    Err(Error::usage(format!("`{}` is not a host name", print::shown(name)), help))
 }
 
 /// The token of a file, else of the environment.
@@ -162,7 +162,7 @@ fn token(file: Option<&Path>) -> Result<Option<Token>, Error> {
     match std::env::var_os(VARIABLE) {
         None => Ok(None),
         Some(text) => {
-            let read = text.to_str().ok_or_else(|| "it is no text".to_owned()).and_then(Token::new);
+            let read = text.to_str().ok_or_else(|| "it is not a text".to_owned()).and_then(Token::new);
             read.map(Some).map_err(|why| Error::usage(format!("can't use the token in {VARIABLE}: {why}"), help))
         }
     }
@@ -170,7 +170,7 @@ fn token(file: Option<&Path>) -> Result<Option<Token>, Error> {
 
 fn refused(error: ServeError) -> Result<Exit, Error> {
     let help = error.help().unwrap_or("look at the folder `artifacts/served` of the root").to_owned();
-    let damaged = matches!(error, ServeError::Damaged { .. });
+    let damaged = matches!(error, ServeError::Damaged { .. } | ServeError::Unsearchable { .. });
     let error = match error {
         ServeError::Io { source, .. } if !simpipe_base::fs::is_wrong_place(&source) => Error::Output(source),
         ServeError::Thread(error) => Error::Threads(error.to_string()),

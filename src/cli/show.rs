@@ -20,7 +20,7 @@ use simpipe_runner::{RunRecord, notes};
 pub(super) struct ShowArgs {
     /// A run, or a `.parquet`, `.arrow`, `.json`, `.safetensors`, `.pth` or `.pt` file.
     what: String,
-    /// Rows of a table to show.
+    /// Number of rows to show of a table.
     #[arg(long, value_name = "N", default_value_t = 5)]
     rows: usize,
     #[command(flatten)]
@@ -57,7 +57,7 @@ fn run_folder(args: &ShowArgs) -> Result<PathBuf, Error> {
 fn refuse_two_readings(args: &ShowArgs) -> Result<(), Error> {
     let Ok(folder) = run_folder(args) else { return Ok(()) };
     let (what, folder) = (&args.what, folder.display());
-    Err(Error::usage(format!("`{what}` is a file here and a run"), format!("write `./{what}` or `{folder}`")))
+    Err(Error::usage(format!("`{what}` is both a file here and a run"), format!("write `./{what}` or `{folder}`")))
 }
 
 fn summary(record: &RunRecord, folder: &Path, out: &mut dyn Write) -> Result<(), Error> {

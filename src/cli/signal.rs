@@ -111,7 +111,7 @@ fn attend(mut signals: UnixStream, second: &[Arc<AtomicBool>]) {
     let mut waiting = Instant::now();
     sleep(TOGETHER);
     second.iter().for_each(|second| second.store(true, Ordering::SeqCst));
-    let heard = speak("interrupted: stopping; another signal ends it at once".to_owned());
+    let heard = speak("interrupted: stopping; a second signal ends it at once".to_owned());
     SAID.store(true, Ordering::SeqCst);
     while waiting.elapsed() < PATIENCE {
         sleep(POLL);

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::error::Error;
 use simpipe_base::fs::is_wrong_place;
 
-const NO_READER: &str = "nobody reads this pipe";
+const NO_READER: &str = "nothing reads this pipe";
 
 /// How long a pipe may be without a reader: both ends of a pipeline start at about the same time.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -76,7 +76,7 @@ mod tests {
     fn a_pipe_without_a_reader_is_an_error_and_one_with_a_reader_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = pipe(folder.path());
-        assert_eq!(create(&path).unwrap_err().to_string(), "nobody reads this pipe");
+        assert_eq!(create(&path).unwrap_err().to_string(), "nothing reads this pipe");
         let reader = {
             let path = path.clone();
             std::thread::spawn(move || std::fs::read_to_string(path).unwrap())

@@ -9,18 +9,18 @@ use super::store::pin;
 use crate::error::{Error, Exit};
 use simpipe_runner::RunRecord;
 
-/// Give a run a name that every command knows, and keep its results: the same as `store pin --tag`.
+/// Give a run a name that every command knows, and keep its results. Same as `store pin --tag`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe tag latest baseline
   simpipe compare latest --baseline baseline
   simpipe tag baseline baseline --remove")]
 pub(super) struct TagArgs {
-    /// A run as `show` takes it.
+    /// A run, named as for `show`.
     run: String,
     /// The name: letters, digits, `-`, `_` and `.`.
     name: String,
-    /// Take the name away again, so that gc may remove the results.
+    /// Remove the name, so that gc may delete the results.
     #[arg(long)]
     remove: bool,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::config::{Top, is_default, ordered, origin};
+use super::merged::{Top, is_default, ordered, origin};
 use simpipe_base::node::{Node, Value};
 use simpipe_base::source::Place;
 use simpipe_base::visible::is_hidden;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::LEVEL;
+use super::measured::Measured;
 use super::pair::pair;
-use super::run::Measured;
 use simpipe_artifact::ArtifactError;
 use simpipe_base::seed::Seed;
 use simpipe_metric::statistics::{Bootstrap, MeanDifference};
@@ -112,7 +112,7 @@ fn over_seeds(change: &mut MetricChange, old: &Measured, new: &Measured) {
 fn over_queries(change: &mut MetricChange, old: &Measured, new: &Measured) -> Result<(), ArtifactError> {
     let columns = old.column(&change.name).zip(new.column(&change.name));
     let Some(((queries, before), (others, now))) = columns else {
-        change.why = Some("it is no mean over queries whose values are stored".to_owned());
+        change.why = Some("it is not a mean over queries with stored values".to_owned());
         return Ok(());
     };
     if before.average != now.average {

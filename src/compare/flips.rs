@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::measured::Measured;
 use super::pair::pair;
 use super::queries::Queries;
-use super::run::{Measured, Run};
+use super::run::Run;
 use simpipe_artifact::ArtifactError;
 use simpipe_artifact::table::Columns;
 

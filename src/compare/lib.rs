@@ -7,6 +7,7 @@ mod changes;
 mod diff;
 mod figures;
 mod flips;
+mod measured;
 mod pair;
 mod queries;
 mod report;
@@ -17,10 +18,11 @@ pub use changes::{FieldChange, field_changes};
 pub use diff::{RunDiff, StageChange, StageSide, diff};
 pub use figures::{Better, MetricChange};
 pub use flips::{Flip, Flips};
+pub use measured::Measured;
 pub use pair::Unpaired;
 pub use queries::{Queries, QueryColumn};
 pub use report::{FlippedImages, Side, report};
-pub use run::{Measured, Run, RunName};
+pub use run::{Run, RunName};
 pub use verdict::{Comparison, Judged, RunVerdict, Verdict, compare, judgeable};
 
 /// The share of intervals that hold the true difference.

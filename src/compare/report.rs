@@ -6,7 +6,8 @@ use super::changes::{FieldChange, field_changes};
 use super::diff::versions;
 use super::figures::{self, Better, MetricChange};
 use super::flips::flips;
-use super::run::{Measured, Run};
+use super::measured::Measured;
+use super::run::Run;
 use super::verdict::{Verdict, judgeable};
 use super::{Flips, LEVEL};
 use simpipe_artifact::{

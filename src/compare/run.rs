@@ -1,12 +1,10 @@
 //! A run with what it left on the disk, every byte of which is checked before it is believed.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::queries::Queries;
 use simpipe_artifact::{ArtifactError, Images};
 use simpipe_base::fs;
 use simpipe_runner::{RunError, RunRecord, StageRecord};
@@ -30,15 +28,6 @@ pub struct RunName {
     pub name: String,
     /// Its seeds.
     pub seeds: Vec<u64>,
-}
-
-/// A run with the values of its queries, by stage.
-#[derive(Debug)]
-pub struct Measured {
-    /// The run.
-    pub run: Run,
-    /// Of stages that leave a value a query.
-    pub queries: BTreeMap<String, Queries>,
 }
 
 impl Run {
@@ -78,8 +67,10 @@ impl Run {
         Err(match damaged {
             Some(path) => ArtifactError::malformed(&path, "it is damaged: its bytes are not those that the run left"),
             None => {
-                let gone =
-                    std::io::Error::new(std::io::ErrorKind::NotFound, "neither the run nor the store has it any more");
+                let gone = std::io::Error::new(
+                    std::io::ErrorKind::NotFound,
+                    "neither the run nor the store has it any longer",
+                );
                 ArtifactError::io("read", &own, gone)
             }
         })
@@ -120,31 +111,5 @@ impl Run {
             serde_json::from_value(info.get("classes")?.clone()).ok()
         };
         read().unwrap_or_default()
-    }
-}
-
-impl Measured {
-    /// Reads the values of the queries of every stage that has some. A group has none of its own.
-    ///
-    /// # Errors
-    /// If a file of them is gone or damaged.
-    pub fn read(run: Run) -> Result<Self, ArtifactError> {
-        let mut queries = BTreeMap::new();
-        if !run.record.is_group() {
-            for stage in run.record.stages.iter().filter(|stage| stage.outcome.done()) {
-                if let Some(read) = Queries::read(&run, stage)? {
-                    queries.insert(stage.id.clone(), read);
-                }
-            }
-        }
-        Ok(Self { run, queries })
-    }
-
-    /// What a number of a run is computed of: the stage's queries, and their column.
-    #[must_use]
-    pub fn column(&self, metric: &str) -> Option<(&Queries, &super::QueryColumn)> {
-        let (id, name) = metric.split_once('.')?;
-        let queries = self.queries.get(id)?;
-        Some((queries, queries.columns.get(name)?))
     }
 }

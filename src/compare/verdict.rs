@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::LEVEL;
 use super::figures::{self, Better, MetricChange};
-use super::run::{Measured, RunName};
+use super::measured::Measured;
+use super::run::RunName;
 use simpipe_artifact::ArtifactError;
 use simpipe_stages::direction::higher_is_better;
 

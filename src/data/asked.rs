@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 use walkdir::{DirEntry, WalkDir};
 
-use super::decode::{DecodeError, DecodeOptions, Encoded};
 use super::in_order::{BUDGET, Claim, in_order};
-use super::scale::Scaling;
 use super::source::{Resize, is_image};
 use simpipe_artifact::Image;
 use simpipe_base::fs::{open_regular, read_at_most};
 use simpipe_base::param;
+use simpipe_picture::{DecodeError, DecodeOptions, Encoded, Scaling};
 
 /// How an image becomes pixels.
 #[derive(Debug, Clone)]
@@ -28,7 +27,7 @@ pub enum Refused {
     #[error("{0}")]
     Unreadable(String),
     /// There is no memory for it now.
-    #[error("decoding it takes {memory} bytes, which are not free now")]
+    #[error("decoding it needs {memory} bytes, which are not free now")]
     NoRoom {
         /// The bytes that it takes, about.
         memory: u64,

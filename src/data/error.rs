@@ -119,11 +119,11 @@ impl DataError {
             Self::Checksum(mismatch) => Some(&mismatch.help),
             Self::Malformed { help, .. } => help.as_deref(),
             Self::Unreadable { too_large: false, .. } => {
-                Some("repair or remove them, or set `on-corrupt = \"skip\"` to leave them out with a warning")
+                Some("repair or remove them, or set `on-corrupt = \"skip\"` to skip them with a warning")
             }
             Self::Unreadable { too_large: true, .. } => Some(
-                "raise `max-pixels` if they are what they should be, or set `on-corrupt = \"skip\"` to leave them out with \
-                 a warning",
+                "raise `max-pixels` if they are as intended, or set `on-corrupt = \"skip\"` to skip them with a \
+                 warning",
             ),
             Self::Io { .. } | Self::Moved { .. } | Self::Artifact(_) | Self::Stopped => None,
         }

@@ -5,15 +5,14 @@
 
 pub mod asked;
 pub mod augment;
-pub mod decode;
 mod error;
 mod in_order;
 pub mod loader;
-mod resample;
 pub mod sampler;
-mod scale;
 pub mod source;
 pub mod split;
+mod storage;
 
 pub use error::{DataError, Mismatch};
-pub use scale::{ResizeFilter, ResizeMode};
+pub use simpipe_picture::{ResizeFilter, ResizeMode};
+pub use storage::Storage;

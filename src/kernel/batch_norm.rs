@@ -152,13 +152,17 @@ pub fn batch_norm_backward(
 pub fn batch_norm_gradient(x: &[f32], k: &NormSlopes, dy: &[f32], dx: &mut [f32]) {
     assert!(x.len().is_multiple_of(k.c) && dy.len() == x.len() && dx.len() == x.len(), "lengths");
     let block = block_rows(k.c) * k.c;
+    let parts = dx.par_chunks_mut(block).zip(x.par_chunks(block).zip(dy.par_chunks(block)));
+    parts.for_each(|(dx, (x, g))| batch_norm_rows(x, k, g, dx));
+}
+
+/// The same of some rows, by this thread.
+pub(crate) fn batch_norm_rows(x: &[f32], k: &NormSlopes, dy: &[f32], dx: &mut [f32]) {
     let mean = &k.mean[..k.c];
-    dx.par_chunks_mut(block).zip(x.par_chunks(block).zip(dy.par_chunks(block))).for_each(|(dx, (x, g))| {
-        match &k.relu {
-            None => gradient(x, g, mean, &k.scale, &k.offset, &k.slope, dx),
-            Some(mask) => masked_gradient(x, g, mean, [&k.scale, &k.offset, &k.slope], mask, dx),
-        }
-    });
+    match &k.relu {
+        None => gradient(x, dy, mean, &k.scale, &k.offset, &k.slope, dx),
+        Some(mask) => masked_gradient(x, dy, mean, [&k.scale, &k.offset, &k.slope], mask, dx),
+    }
 }
 
 simd_fn! {

@@ -279,35 +279,6 @@ unsafe fn masked_products_of<S: Simd, const N: usize>(
     }
 }
 
-/// `y = a + b`, then `max(0)` if `relu`: the end of a residual in inference.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn add_relu(a: &[f32], b: &[f32], relu: bool, y: &mut [f32]) {
-    assert!(a.len() == b.len() && y.len() == a.len(), "lengths");
-    let block = 16 * 1024;
-    let parts = y.par_chunks_mut(block).zip(a.par_chunks(block).zip(b.par_chunks(block)));
-    parts.for_each(|(y, (a, b))| add_block(a, b, relu, y));
-}
-
-simd_fn! {
-    [] fn add_block[][](a: &[f32], b: &[f32], relu: bool, y: &mut [f32]) = add_block_impl;
-}
-
-#[inline(always)]
-fn add_block_impl<S: Simd>(_: S, a: &[f32], b: &[f32], relu: bool, y: &mut [f32]) {
-    let (a, b) = (&a[..y.len()], &b[..y.len()]);
-    if relu {
-        for i in 0..y.len() {
-            y[i] = Relu::value(a[i] + b[i]);
-        }
-    } else {
-        for i in 0..y.len() {
-            y[i] = a[i] + b[i];
-        }
-    }
-}
-
 #[cfg(test)]
 #[path = "bn_tail_tests.rs"]
 mod tests;

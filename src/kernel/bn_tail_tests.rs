@@ -143,15 +143,3 @@ fn a_relu_and_a_pool_are_their_operations_one_by_one() {
         same(&format!("gradient of the offset, {shape:?}"), &found.3, &dbeta);
     }
 }
-
-#[test]
-fn a_sum_is_taken_with_its_relu() {
-    let mut rng = Rng::new(13);
-    let (a, b) = (rng.normal(40_001), rng.normal(40_001));
-    let sum: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a + b).collect();
-    for relu in [false, true] {
-        let mut y = vec![f32::NAN; a.len()];
-        add_relu(&a, &b, relu, &mut y);
-        same("sum", &y, &if relu { relu_of(&sum) } else { sum.clone() });
-    }
-}

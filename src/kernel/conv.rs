@@ -1,6 +1,7 @@
 //! Convolution with bias and optional relu: checks, and the choice of the method.
 use crate::after::{After, finish_map, is_nothing};
 use crate::bn_pool::{affine_max_pool, spread};
+use crate::half::Halves;
 use crate::out_grad::{OutputGrad, Source};
 use crate::pack::padded;
 use crate::pool::max_pool_backward;
@@ -8,7 +9,7 @@ use crate::scratch::Scratch;
 use crate::shape::{ConvShape, Numerics, PoolShape};
 use crate::stats::{BatchStats, batch_stats};
 use crate::winograd::Keep;
-use crate::{direct, direct_grad, wino_grad, winograd};
+use crate::{direct, direct_grad, half_conv, half_grad, wino_grad, winograd};
 
 /// Where the gradients of a convolution go; all are overwritten.
 #[derive(Debug)]
@@ -35,10 +36,17 @@ fn empty(shape: &ConvShape) -> bool {
 #[derive(Debug)]
 pub struct ConvWeights {
     shape: ConvShape,
-    /// Winograd's tile, or 0 for the implicit GEMM.
-    tile: usize,
-    u: Scratch,
+    weights: Form,
     bias: Scratch,
+}
+
+/// The weights as the method that computes a convolution reads them.
+#[derive(Debug)]
+enum Form {
+    /// For Winograd's tile of this size.
+    Winograd(usize, Scratch),
+    Direct(Scratch),
+    Halves(Halves),
 }
 
 impl ConvWeights {
@@ -49,9 +57,15 @@ impl ConvWeights {
     pub fn new(shape: &ConvShape, w: &[f32], bias: &[f32]) -> Self {
         assert_eq!(w.len(), shape.w_len(), "w");
         assert_eq!(bias.len(), shape.c_out, "bias");
-        let tile = if use_winograd(shape) { winograd::tile_size(shape) } else { 0 };
-        let u = if tile > 0 { winograd::prepare(tile, w, shape.c_in, shape.c_out) } else { direct::prepare(shape, w) };
-        Self { shape: *shape, tile, u, bias: padded(bias) }
+        let weights = if use_winograd(shape) {
+            let tile = winograd::tile_size(shape);
+            Form::Winograd(tile, winograd::prepare(tile, w, shape.c_in, shape.c_out))
+        } else if half_conv::applies(shape) {
+            Form::Halves(half_conv::prepare(shape, w))
+        } else {
+            Form::Direct(direct::prepare(shape, w))
+        };
+        Self { shape: *shape, weights, bias: padded(bias) }
     }
 
     fn run(&self, n: usize, x: &[f32], relu: bool, keep: Keep<'_>, y: &mut [f32]) -> Option<BatchStats> {
@@ -64,10 +78,14 @@ impl ConvWeights {
             }
             return matches!(keep, Keep::Stats).then(|| batch_stats(y, shape.c_out));
         }
-        if self.tile > 0 {
-            winograd::forward(shape, self.tile, x, &self.u, &self.bias, relu, keep, y)
-        } else {
-            direct::forward(shape, x, &self.u, &self.bias, relu, matches!(keep, Keep::Stats), y)
+        let want = matches!(keep, Keep::Stats);
+        match &self.weights {
+            Form::Winograd(tile, u) => winograd::forward(shape, *tile, x, u, &self.bias, relu, keep, y),
+            Form::Direct(u) => direct::forward(shape, x, u, &self.bias, relu, want, y),
+            Form::Halves(u) => {
+                let after = if relu { After::Relu } else { After::Nothing };
+                half_conv::forward(shape, x, u, &self.bias, after, None, want, y)
+            }
         }
     }
 
@@ -87,10 +105,20 @@ impl ConvWeights {
         assert!(add.is_none_or(|add| add.len() == y.len()), "add");
         let relu = after == After::Relu && add.is_none();
         let shape = &ConvShape { n, ..self.shape };
-        if self.tile == 0 && !empty(shape) {
-            check(shape, x, y.len());
-            direct::forward_after(shape, x, &self.u, &self.bias, after, add, y);
-            return;
+        if !empty(shape) {
+            match &self.weights {
+                Form::Winograd(..) => {}
+                Form::Direct(u) => {
+                    check(shape, x, y.len());
+                    direct::forward_after(shape, x, u, &self.bias, after, add, y);
+                    return;
+                }
+                Form::Halves(u) => {
+                    check(shape, x, y.len());
+                    half_conv::forward(shape, x, u, &self.bias, after, add, false, y);
+                    return;
+                }
+            }
         }
         self.run(n, x, relu, Keep::Map, y);
         if relu || is_nothing(after, add) {
@@ -129,10 +157,13 @@ impl ConvWeights {
         let pool = PoolShape { n, h, w, c: shape.c_out, k };
         assert!(scale.len() == shape.c_out && offset.len() == shape.c_out && (1..=15).contains(&k), "lengths");
         assert_eq!(y.len(), pool.y_len(), "y");
-        if k == self.tile && !empty(shape) {
+        if let Form::Winograd(tile, u) = &self.weights
+            && k == *tile
+            && !empty(shape)
+        {
             assert_eq!(x.len(), shape.x_len(), "x");
             let (scale, offset) = (padded(scale), padded(offset));
-            winograd::forward(shape, k, x, &self.u, &self.bias, relu, Keep::Pool { scale: &scale, offset: &offset }, y);
+            winograd::forward(shape, k, x, u, &self.bias, relu, Keep::Pool { scale: &scale, offset: &offset }, y);
             return;
         }
         let mut map = Scratch::take(shape.y_len());
@@ -229,14 +260,23 @@ fn backward(shape: &ConvShape, x: &[f32], w: &[f32], source: Source<'_>, grads: 
         let mut map = Scratch::take(y.len());
         spread(&windows, y, norm, arg, dy, &mut map);
         let grad = OutputGrad { dy: &map, relu, norm: None, pool: None };
-        direct_grad::backward(shape, x, w, &Source { grad, ..source }, grads);
+        backward_of_map(shape, x, w, &Source { grad, ..source }, grads);
     } else if let Some((_, arg)) = pool {
         let mut map = Scratch::take(shape.y_len());
         max_pool_backward(&windows, dy, arg, &mut map);
         let grad = OutputGrad { dy: &map, pool: None, ..source.grad };
-        direct_grad::backward(shape, x, w, &Source { grad, ..source }, grads);
+        backward_of_map(shape, x, w, &Source { grad, ..source }, grads);
     } else {
-        direct_grad::backward(shape, x, w, &source, grads);
+        backward_of_map(shape, x, w, &source, grads);
+    }
+}
+
+/// The same without Winograd's transforms, from a source without a max-pool.
+fn backward_of_map(shape: &ConvShape, x: &[f32], w: &[f32], source: &Source<'_>, grads: ConvGrads<'_>) {
+    if half_conv::applies(shape) {
+        half_grad::backward(shape, x, w, source, grads);
+    } else {
+        direct_grad::backward(shape, x, w, source, grads);
     }
 }
 
@@ -246,6 +286,9 @@ fn check(shape: &ConvShape, x: &[f32], y: usize) {
     assert_eq!(y, shape.y_len(), "y");
 }
 
+#[cfg(test)]
+#[path = "half_tests.rs"]
+mod half_tests;
 #[cfg(test)]
 #[path = "precision_tests.rs"]
 mod precision;

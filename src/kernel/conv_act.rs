@@ -4,6 +4,7 @@ use crate::act::{Act, slopes_in_place, values_in_place};
 use crate::conv::use_winograd;
 use crate::direct::{flatten, one_row, prepare};
 use crate::direct_grad::one_image;
+use crate::half_conv;
 use crate::out_grad::{OutputGrad, Source};
 use crate::pack::{pack, padded, transpose, unpack};
 use crate::scratch::{Scratch, SharedMut, chunks_of, part, round16};
@@ -15,7 +16,7 @@ const FEW: usize = 48;
 
 /// Whether the outputs of this convolution are cheaper computed than read.
 pub fn recomputes(shape: &ConvShape) -> bool {
-    !use_winograd(shape) && shape.kernel[0] * shape.kernel[1] * shape.c_in <= FEW
+    !use_winograd(shape) && !half_conv::applies(shape) && shape.kernel[0] * shape.kernel[1] * shape.c_in <= FEW
 }
 
 /// Where the gradients go; all are overwritten, `None` skips the work.

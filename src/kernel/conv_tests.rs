@@ -183,6 +183,24 @@ fn corner_shapes() {
     }
 }
 
+/// Every way to compute a convolution, in so few sums that an interpreter can do them.
+#[test]
+fn the_smallest_maps() {
+    let v = ConvShape::valid;
+    let e = worst(
+        [
+            v([1, 1, 1, 1], [1, 1], 1),
+            v([1, 3, 3, 16], [3, 3], 16),
+            v([1, 4, 5, 16], [3, 3], 17),
+            v([2, 3, 4, 3], [2, 3], 5),
+            ConvShape::same([2, 2, 3, 2], [3, 3], 3, [2, 2]),
+            ConvShape::same([1, 2, 2, 16], [3, 3], 16, [1, 1]),
+        ]
+        .into_iter(),
+    );
+    println!("the smallest maps, worst error (y, dx, dw, db): {}", show(e));
+}
+
 /// The tutorial's own layers on inputs like a relu's output, with weights as at the start of training: the largest error relative to the
 /// largest value, and the root mean square of both, of output, input and weight gradient.
 #[test]

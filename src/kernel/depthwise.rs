@@ -1,7 +1,9 @@
 //! Depthwise convolution: each channel by itself, as many filters as channels. Rows are read in place, 16 channels a vector; those above and
 //! below the image are one row of zeros, and only the outermost columns are looked at one by one.
 use crate::after::{After, finish};
-use crate::scratch::{Scratch, chunks_of, part};
+use crate::conv::ConvGrads;
+use crate::out_grad::{OutputGrad, Source};
+use crate::scratch::{Scratch, SharedMut, chunks_of, part};
 use crate::shape::ConvShape;
 use crate::simd::Simd;
 use rayon::prelude::*;
@@ -192,46 +194,59 @@ fn row_of<S: Simd, const K: usize>(
     }
 }
 
-/// The gradients of [`depthwise_forward`] without a function behind it, for the output gradient `dy`: `[n, oh, ow, c]`.
+/// The gradients of [`depthwise_forward`] with nothing or a relu behind it, from a gradient that may lie behind a batch normalisation: image by
+/// image, so that of the map in between is never written as a whole.
 ///
-/// `dx`: `[n, h, w, c]`, or `None` to skip it; `dw`: `[k, k, c]`, `db`: `[c]`; all are overwritten.
+/// `y`: `[n, oh, ow, c]`, the saved output, where `grad` has a relu or a normalisation; `grad` has no pool. `dx`: `[n, h, w, c]`, `dw`:
+/// `[k, k, c]`, `db`: `[c]`; all are overwritten.
 ///
 /// # Panics
-/// As [`depthwise_forward`].
+/// As [`depthwise_forward`], or if there is a pool, or `y` is missing.
 pub fn depthwise_backward(
     shape: &ConvShape,
     x: &[f32],
     w: &[f32],
-    dy: &[f32],
-    dx: Option<&mut [f32]>,
-    dw: &mut [f32],
-    db: &mut [f32],
+    y: Option<&[f32]>,
+    grad: &OutputGrad<'_>,
+    grads: ConvGrads<'_>,
 ) {
-    check(shape, x, w, dy.len());
-    assert!(dw.len() == w.len() && db.len() == shape.c_in, "lengths");
+    let ConvGrads { dx, dw, db } = grads;
+    check(shape, x, w, grad.dy.len());
+    assert!(
+        dw.len() == w.len() && db.len() == shape.c_in && dx.as_ref().is_none_or(|dx| dx.len() == x.len()),
+        "lengths"
+    );
+    assert!(y.is_none_or(|y| y.len() == grad.dy.len()) && grad.norm.is_none_or(|norm| norm.c == shape.c_in), "lengths");
+    assert!(grad.pool.is_none() && (y.is_some() || (!grad.relu && grad.norm.is_none())), "pool or no map");
     let (c, k) = (shape.c_in, shape.kernel[0]);
-    if let Some(dx) = dx {
-        assert_eq!(dx.len(), x.len(), "dx");
-        input_gradient(shape, w, dy, dx);
-    }
     dw.fill(0.0);
     db.fill(0.0);
-    if x.is_empty() || dy.is_empty() {
+    if x.is_empty() || grad.dy.is_empty() {
+        dx.into_iter().for_each(|dx| dx.fill(0.0));
         return;
     }
     // Sums of few images each, kept apart and added in their order.
     let sums = (k * k + 1) * c;
     let chunks = chunks_of(shape.n, sums);
     let mut partial = Scratch::zeros(chunks * sums);
-    let zeros = Scratch::zeros(shape.w * c);
     let ([oh, ow], image) = (shape.out(), shape.h * shape.w * c);
+    let (source, map) = (Source { grad: *grad, y }, oh * ow * c);
+    let zeros = Scratch::zeros(shape.w.max(ow) * c);
+    let back = dx.map(|dx| (SharedMut::new(dx), turned(shape, w)));
     partial.par_chunks_mut(sums).enumerate().for_each(|(chunk, sums)| {
+        let mut own = Scratch::take(if source.is_given() { 0 } else { map });
         for i in part(shape.n, chunks, chunk) {
+            let dy = source.image(i * map..(i + 1) * map, &mut own);
             let x = &x[i * image..][..image];
             for r in 0..oh {
-                let rows = Rows::of(shape, x, &zeros, r * shape.stride[0], shape.pad[0]);
+                let rows = Rows::of(shape, x, &zeros[..shape.w * c], r * shape.stride[0], shape.pad[0]);
                 let columns = Columns { step: shape.stride[1], pad: shape.pad[1], width: shape.w, out: ow };
-                weight_row(c, k, &rows, columns, &dy[(i * oh + r) * ow * c..][..ow * c], sums);
+                weight_row(c, k, &rows, columns, &dy[r * ow * c..][..ow * c], sums);
+            }
+            if let Some((dx, turned)) = &back {
+                // SAFETY: this image of `dx` belongs to this chunk alone.
+                let dx = unsafe { std::slice::from_raw_parts_mut(dx.ptr().add(i * image), image) };
+                input_gradient(shape, w, turned.as_deref(), dy, &zeros, dx);
             }
         }
     });
@@ -241,31 +256,40 @@ pub fn depthwise_backward(
     }
 }
 
-fn input_gradient(shape: &ConvShape, w: &[f32], dy: &[f32], dx: &mut [f32]) {
+/// The kernel turned around and a bias of zeros behind it, where the input's gradient is a convolution with that.
+fn turned(shape: &ConvShape, w: &[f32]) -> Option<Vec<f32>> {
+    let (c, k) = (shape.c_in, shape.kernel[0]);
+    let is_one = shape.stride == [1, 1] && shape.pad.iter().all(|pad| *pad < k);
+    is_one.then(|| w.rchunks_exact(c).flatten().copied().chain(std::iter::repeat_n(0.0, c)).collect())
+}
+
+/// The gradient of one image `[h, w, c]`; `zeros` are at least a row of outputs.
+fn input_gradient(shape: &ConvShape, w: &[f32], turned: Option<&[f32]>, dy: &[f32], zeros: &[f32], dx: &mut [f32]) {
     let ([oh, ow], c, k) = (shape.out(), shape.c_in, shape.kernel[0]);
-    if dx.is_empty() {
-        return;
-    }
-    if shape.stride == [1, 1] && oh > 0 && ow > 0 && shape.pad.iter().all(|pad| *pad < k) {
+    if let Some(turned) = turned {
         // The convolution of the output's gradient with the kernel turned around, whose border makes up for this one's.
-        let turned: Vec<f32> = w.rchunks_exact(c).flatten().copied().collect();
-        let back = ConvShape { h: oh, w: ow, pad: shape.pad.map(|pad| k - 1 - pad), ..*shape };
-        depthwise_forward(&back, dy, &turned, &vec![0.0; c], After::Nothing, dx);
+        let (turned, bias) = turned.split_at(w.len());
+        let back = ConvShape { n: 1, h: oh, w: ow, pad: shape.pad.map(|pad| k - 1 - pad), ..*shape };
+        let columns = Columns { step: 1, pad: back.pad[1], width: ow, out: shape.w };
+        for (r, dx) in dx.chunks_exact_mut(shape.w * c).enumerate() {
+            let rows = Rows::of(&back, dy, &zeros[..ow * c], r, back.pad[0]);
+            row(c, k, &rows, columns, turned, bias, dx);
+        }
         return;
     }
-    dx.par_chunks_mut(shape.w * c).enumerate().for_each(|(at, dx)| {
-        let (i, r) = (at / shape.h, at % shape.h + shape.pad[0]);
+    let columns = Columns { step: shape.stride[1], pad: shape.pad[1], width: shape.w, out: ow };
+    for (r, dx) in dx.chunks_exact_mut(shape.w * c).enumerate() {
+        let r = r + shape.pad[0];
         // The rows of outputs that see this row, and with which row of the kernel.
         let mut from: [Option<&[f32]>; MOST] = [None; MOST];
         for (tap, from) in from.iter_mut().enumerate().take(k.min(r + 1)) {
             let row = (r - tap) / shape.stride[0];
-            if (r - tap) % shape.stride[0] == 0 && row < oh {
-                *from = Some(&dy[(i * oh + row) * ow * c..][..ow * c]);
+            if (r - tap).is_multiple_of(shape.stride[0]) && row < oh {
+                *from = Some(&dy[row * ow * c..][..ow * c]);
             }
         }
-        let columns = Columns { step: shape.stride[1], pad: shape.pad[1], width: shape.w, out: ow };
         input_row(c, k, &from, columns, w, dx);
-    });
+    }
 }
 
 simd_fn! {

@@ -36,6 +36,43 @@ fn shapes() -> Vec<ConvShape> {
     shapes
 }
 
+fn given(dy: &[f32]) -> OutputGrad<'_> {
+    OutputGrad { dy, relu: false, norm: None, pool: None }
+}
+
+/// A relu, and a batch normalisation with a relu in front of it or behind it, taken back on the way: the bits of the operations one by one.
+#[test]
+fn gradients_from_behind_a_normalisation_are_those_of_the_map() {
+    use crate::{Act, Norm, TailGrads, batch_norm_gradient, batch_norm_slopes, batch_norm_tail_slopes, batch_stats};
+    for (seed, shape) in shapes().into_iter().enumerate().filter(|(_, shape)| shape.y_len() > 0) {
+        let (mut rng, c, k) = (Rng::new(seed as u64), shape.c_in, shape.kernel[0]);
+        let (x, w, dy) = (rng.normal(shape.x_len()), rng.normal(k * k * c), rng.normal(shape.y_len()));
+        let (y, gamma, beta) = (rng.normal(dy.len()), rng.normal(c), rng.normal(c));
+        let (stats, mut sums) = (batch_stats(&y, c), [gamma.clone(), gamma.clone()]);
+        let [dgamma, dbeta] = &mut sums;
+        let plain = batch_norm_slopes(&y, &stats, &gamma, 1e-3, &dy, dgamma, dbeta);
+        let norm = Norm { stats: &stats, gamma: &gamma, beta: &beta, eps: 1e-3 };
+        let masked = batch_norm_tail_slopes(&y, &norm, Act::Relu, TailGrads::default(), &dy, dgamma, dbeta);
+        for (norm, relu) in [(None, true), (Some(&plain), false), (Some(&plain), true), (Some(&masked), false)] {
+            let run = |y: Option<&[f32]>, grad: &OutputGrad<'_>| {
+                let (mut dx, mut dw, mut db) = (vec![f32::NAN; x.len()], vec![f32::NAN; w.len()], vec![f32::NAN; c]);
+                let into = ConvGrads { dx: Some(&mut dx), dw: &mut dw, db: &mut db };
+                depthwise_backward(&shape, &x, &w, y, grad, into);
+                (dx, dw, db)
+            };
+            let mut map = dy.clone();
+            if let Some(norm) = norm {
+                batch_norm_gradient(&y, norm, &dy, &mut map);
+            }
+            if relu {
+                map.iter_mut().zip(&y).for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 });
+            }
+            let found = run(Some(&y), &OutputGrad { norm, relu, ..given(&dy) });
+            assert!(found == run(None, &given(&map)), "{shape:?} {relu}");
+        }
+    }
+}
+
 #[test]
 fn outputs_and_gradients_are_those_of_sums_in_f64() {
     for (seed, shape) in shapes().into_iter().enumerate() {
@@ -46,9 +83,11 @@ fn outputs_and_gradients_are_those_of_sums_in_f64() {
             let mut y = vec![f32::NAN; shape.y_len()];
             depthwise_forward(&shape, &x, &w, &bias, After::Nothing, &mut y);
             let (mut dx, mut dw, mut db) = (vec![f32::NAN; x.len()], vec![f32::NAN; w.len()], vec![f32::NAN; c]);
-            depthwise_backward(&shape, &x, &w, &dy, Some(&mut dx), &mut dw, &mut db);
+            let into = ConvGrads { dx: Some(&mut dx), dw: &mut dw, db: &mut db };
+            depthwise_backward(&shape, &x, &w, None, &given(&dy), into);
             let mut without = dw.clone();
-            depthwise_backward(&shape, &x, &w, &dy, None, &mut without, &mut db);
+            let into = ConvGrads { dx: None, dw: &mut without, db: &mut db };
+            depthwise_backward(&shape, &x, &w, None, &given(&dy), into);
             assert_eq!(without, dw, "skipping the input's gradient changes nothing else");
             (y, dx, dw, db)
         };
@@ -98,7 +137,7 @@ fn long_sums_keep_their_digits() {
     let positive = |values: Vec<f32>| values.into_iter().map(f32::abs).collect::<Vec<_>>();
     let (x, dy, w) = (positive(rng.normal(shape.x_len())), positive(rng.normal(shape.y_len())), rng.normal(144));
     let (mut dw, mut db) = (vec![0.0; 144], vec![0.0; 16]);
-    depthwise_backward(&shape, &x, &w, &dy, None, &mut dw, &mut db);
+    depthwise_backward(&shape, &x, &w, None, &given(&dy), ConvGrads { dx: None, dw: &mut dw, db: &mut db });
     let mut wanted = vec![0.0; 144];
     taps(&shape, |to, from, tap| {
         (0..16).for_each(|ch| wanted[tap * 16 + ch] += f64::from(dy[to * 16 + ch]) * f64::from(x[from * 16 + ch]));

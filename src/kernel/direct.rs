@@ -70,6 +70,14 @@ pub(crate) fn forward(
     let bands = oh.div_ceil((256 / ow).clamp(1, oh));
     let tasks = shape.n * bands;
     let rows = |task: usize| part(oh, bands, task % bands);
+    let gathers = gathers(shape);
+    if gathers {
+        let after = if relu { After::Relu } else { After::Nothing };
+        forward_after(shape, x, u, bias, after, None, y);
+        if !want {
+            return None;
+        }
+    }
     let mut moments = Scratch::take(if want { tasks * 2 * c_out } else { 0 });
     let (out, sums) = (SharedMut::new(y), SharedMut::new(&mut moments));
     (0..tasks).into_par_iter().for_each(|task| {
@@ -85,7 +93,7 @@ pub(crate) fn forward(
                 ),
             )
         };
-        for (r, y) in rows.zip(y.chunks_exact_mut(ow * c_out)) {
+        for (r, y) in rows.zip(y.chunks_exact_mut(ow * c_out)).filter(|_| !gathers) {
             one_row(shape, i, r, x, u, bias, relu, y);
         }
         if want {
@@ -98,6 +106,13 @@ pub(crate) fn forward(
             moments.chunks_exact(2 * c_out).enumerate().map(|(t, part)| (rows(t).len() * ow, part)),
         )
     })
+}
+
+/// Whether windows are copied side by side: a row of few windows would read the weights anew for each few of them; where they are small that
+/// costs nothing. The sums are in the same order either way.
+fn gathers(shape: &ConvShape) -> bool {
+    let is_product = shape.kernel == [1, 1] && shape.stride == [1, 1] && shape.pad == [0; 4];
+    !is_product && shape.out()[1] < 24 && shape.w_len() > 64 * 256
 }
 
 /// `y = after(conv(x, w) + bias + add)`, few rows at a time, which are finished while they lie in the cache.
@@ -116,8 +131,7 @@ pub(crate) fn forward_after(
     if shape.kernel == [1, 1] && shape.stride == [1, 1] && shape.pad == [0; 4] {
         return product.forward(shape.n * oh * ow, x, after, add, y);
     }
-    // A row of few windows would read the weights anew for each few of them; where they are small that costs nothing.
-    if ow < 24 && depth * shape.c_out > 64 * 256 {
+    if gathers(shape) {
         return product.gathered(shape.n * oh * ow, after, add, y, |pixels| gather(shape, x, pixels));
     }
     let row = ow * shape.c_out;

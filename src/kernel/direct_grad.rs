@@ -5,7 +5,7 @@ use crate::gemm::{Finish, Gemm, gemm};
 use crate::out_grad::Source;
 use crate::pack::{gradient_panel, pack, panels, transpose, unpack};
 use crate::scratch::{Scratch, SharedMut, chunks_of, part, round16};
-use crate::shape::ConvShape;
+use crate::shape::{BLOCK, ConvShape, LARGE};
 use rayon::prelude::*;
 
 /// The gradients; see [`crate::conv2d_backward`].
@@ -73,31 +73,35 @@ pub(crate) fn one_image(
     let mut g = Scratch::take(pixels * round16(c_out).min(64));
     for p in panels(c_out) {
         gradient_panel(dy, c_out, p, i * pixels, pixels, &mut g, &mut bias[p.at..]);
+        let band = if pixels <= LARGE { oh } else { (BLOCK / ow).max(1) };
         for i in 0..kh {
-            // SAFETY: the windows lie in the (padded) image; `dw` is this chunk's.
-            unsafe {
-                gemm(&Gemm {
-                    m: kw * c,
-                    n: p.width,
-                    k: ow,
-                    segments: oh,
-                    a: a.add(i * row),
-                    a_row: 1,
-                    a_col: sw * c,
-                    a_segment: sh * row,
-                    b: g.as_ptr(),
-                    b_row: p.width,
-                    b_segment: ow * p.width,
-                    c: dw.as_mut_ptr().add(kh * kw * c * p.at + i * kw * c * p.width),
-                    c_row: p.width,
-                    finish: if fresh { Finish::Store } else { Finish::Add },
-                });
+            for first in (0..oh).step_by(band) {
+                // SAFETY: the windows lie in the (padded) image; `dw` is this chunk's.
+                unsafe {
+                    gemm(&Gemm {
+                        m: kw * c,
+                        n: p.width,
+                        k: ow,
+                        segments: band.min(oh - first),
+                        a: a.add((i + first * sh) * row),
+                        a_row: 1,
+                        a_col: sw * c,
+                        a_segment: sh * row,
+                        b: g.as_ptr().add(first * ow * p.width),
+                        b_row: p.width,
+                        b_segment: ow * p.width,
+                        c: dw.as_mut_ptr().add(kh * kw * c * p.at + i * kw * c * p.width),
+                        c_row: p.width,
+                        finish: if fresh && first == 0 { Finish::Store } else { Finish::Add },
+                    });
+                }
             }
         }
         let (Some((to, _)), Some(u)) = (&d, u) else { continue };
+        // Rows inside columns: the weights of few columns stay in the nearest cache meanwhile.
         for tap in 0..kh * kw {
-            for r in 0..oh {
-                for q in panels(c) {
+            for q in panels(c) {
+                for r in 0..oh {
                     // SAFETY: row `r * sh + tap / kw` and its columns lie in the padded image, which is this task's.
                     unsafe {
                         gemm(&Gemm {

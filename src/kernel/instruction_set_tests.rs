@@ -45,10 +45,12 @@ fn digest() -> u64 {
         let (x, w, b) = (rng.normal(shape.x_len()), rng.normal(k * k * 37), rng.normal(37));
         let (mut y, mut dx, mut dw, mut db) = (vec![0.0; shape.y_len()], x.clone(), w.clone(), b.clone());
         depthwise_forward(&shape, &x, &w, &b, After::Silu, &mut y);
-        depthwise_backward(&shape, &x, &w, &y, Some(&mut dx), &mut dw, &mut db);
+        let grad = OutputGrad { dy: &y, relu: false, norm: None, pool: None };
+        let into = ConvGrads { dx: Some(&mut dx), dw: &mut dw, db: &mut db };
+        depthwise_backward(&shape, &x, &w, None, &grad, into);
         [&y, &dx, &dw, &db].into_iter().for_each(|part| add(&mut sum, part));
     }
-    let matrix = Matrix::new(&rng.normal(50 * 90), &rng.normal(90));
+    let matrix = Matrix::new(&rng.normal(50 * 90), &rng.normal(90), Numerics::Fast);
     let mut rows = vec![0.0; 40 * 90];
     matrix.forward(40, &rng.normal(40 * 50), After::Nothing, None, &mut rows);
     let mut attended = vec![0.0; 40 * 30];

@@ -27,6 +27,11 @@ mod depthwise;
 mod direct;
 mod direct_grad;
 mod gemm;
+mod half;
+mod half_conv;
+mod half_grad;
+mod half_layout;
+mod half_tiles;
 mod layer_norm;
 mod near;
 mod out_grad;
@@ -62,6 +67,19 @@ pub fn instruction_set() -> &'static str {
     }
 }
 
+/// What computes products of bfloat16 on this machine: `amx` or `avx512-bf16`, whose sums have another order each; `None` where there is
+/// nothing but plain code, which is far too slow.
+#[must_use]
+pub fn bf16_unit() -> Option<&'static str> {
+    match half_tiles::method() {
+        half_tiles::Method::Plain => None,
+        #[cfg(target_arch = "x86_64")]
+        half_tiles::Method::Vectors => Some("avx512-bf16"),
+        #[cfg(target_arch = "x86_64")]
+        half_tiles::Method::Tiles => Some("amx"),
+    }
+}
+
 pub use act::{Act, activate, activate_backward};
 pub use adam::{AdamStep, adam_update};
 pub use after::{After, finish_map};
@@ -71,7 +89,7 @@ pub use batch_norm::{
 };
 pub use bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward, spread};
 pub use bn_relu_pool::{batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes};
-pub use bn_tail::{Norm, Shortcut, TailGrads, add_relu, batch_norm_tail_forward, batch_norm_tail_slopes};
+pub use bn_tail::{Norm, Shortcut, TailGrads, batch_norm_tail_forward, batch_norm_tail_slopes};
 pub use conv::{
     ConvGrads, ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_backward_pooled, conv2d_forward,
     conv2d_forward_stats, use_winograd,
@@ -80,7 +98,7 @@ pub use conv_act::{ConvActGrads, conv2d_act_backward, conv2d_act_forward, recomp
 pub use conv_pool::conv2d_max_pool_forward;
 pub use depthwise::{depthwise_backward, depthwise_forward, is_depthwise};
 pub use layer_norm::layer_norm;
-pub use near::{Nearness, nearness, product_tile};
+pub use near::{Nearness, fetch, nearness, nearness_to, product_tile};
 pub use out_grad::OutputGrad;
 pub use pool::{global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward};
 pub use product::Matrix;

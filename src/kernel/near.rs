@@ -36,43 +36,79 @@ pub fn nearness(what: Nearness, query: &[f32], rows: &[f32], which: &[u32], out:
     }
 }
 
+/// The nearness of a vector to others that lie anywhere, appended to `out` in their order: to the bit what [`nearness`] finds.
+///
+/// # Panics
+/// If one is shorter than the vector.
+pub fn nearness_to(what: Nearness, query: &[f32], rows: &[&[f32]], out: &mut Vec<f32>) {
+    match what {
+        Nearness::Product => products_to(query, rows, out),
+        Nearness::Square => squares_to(query, rows, out),
+    }
+}
+
 simd_fn! {
     [] fn products[][](query: &[f32], rows: &[f32], which: &[u32], out: &mut Vec<f32>) = some_products;
 }
 simd_fn! {
     [] fn squares[][](query: &[f32], rows: &[f32], which: &[u32], out: &mut Vec<f32>) = some_squares;
 }
+simd_fn! {
+    [] fn products_to[][](query: &[f32], rows: &[&[f32]], out: &mut Vec<f32>) = their_products;
+}
+simd_fn! {
+    [] fn squares_to[][](query: &[f32], rows: &[&[f32]], out: &mut Vec<f32>) = their_squares;
+}
 
 #[inline(always)]
 fn some_products<S: Simd>(simd: S, query: &[f32], rows: &[f32], which: &[u32], out: &mut Vec<f32>) {
-    each(simd, query, rows, which, out, |simd, sum, q, k| simd.add(sum, simd.mul(q, k)));
+    let dim = query.len();
+    each(simd, query, which.len(), |at| &rows[which[at] as usize * dim..][..dim], out, product);
 }
 
 #[inline(always)]
 fn some_squares<S: Simd>(simd: S, query: &[f32], rows: &[f32], which: &[u32], out: &mut Vec<f32>) {
-    each(simd, query, rows, which, out, |simd, sum, q, k| {
-        let apart = simd.sub(q, k);
-        simd.add(sum, simd.mul(apart, apart))
-    });
+    let dim = query.len();
+    each(simd, query, which.len(), |at| &rows[which[at] as usize * dim..][..dim], out, square);
 }
 
 #[inline(always)]
-fn each<S: Simd>(
+fn their_products<S: Simd>(simd: S, query: &[f32], rows: &[&[f32]], out: &mut Vec<f32>) {
+    each(simd, query, rows.len(), |at| &rows[at][..query.len()], out, product);
+}
+
+#[inline(always)]
+fn their_squares<S: Simd>(simd: S, query: &[f32], rows: &[&[f32]], out: &mut Vec<f32>) {
+    each(simd, query, rows.len(), |at| &rows[at][..query.len()], out, square);
+}
+
+#[inline(always)]
+fn product<S: Simd>(simd: S, sum: S::V, q: S::V, k: S::V) -> S::V {
+    simd.add(sum, simd.mul(q, k))
+}
+
+#[inline(always)]
+fn square<S: Simd>(simd: S, sum: S::V, q: S::V, k: S::V) -> S::V {
+    let apart = simd.sub(q, k);
+    simd.add(sum, simd.mul(apart, apart))
+}
+
+#[inline(always)]
+fn each<'r, S: Simd>(
     simd: S,
     query: &[f32],
-    rows: &[f32],
-    which: &[u32],
+    count: usize,
+    row: impl Fn(usize) -> &'r [f32],
     out: &mut Vec<f32>,
     add: impl Fn(S, S::V, S::V, S::V) -> S::V + Copy,
 ) {
-    let dim = query.len();
-    let row = |row: u32| &rows[row as usize * dim..][..dim];
-    which.iter().take(AHEAD).for_each(|next| fetch(row(*next)));
-    for (at, one) in which.iter().enumerate() {
-        if let Some(next) = which.get(at + AHEAD) {
-            fetch(row(*next));
+    (0..count.min(AHEAD)).for_each(|next| fetch(row(next)));
+    out.reserve(count);
+    for at in 0..count {
+        if at + AHEAD < count {
+            fetch(row(at + AHEAD));
         }
-        out.push(summed(simd, query, row(*one), add));
+        out.push(summed(simd, query, row(at), add));
     }
 }
 
@@ -119,16 +155,16 @@ fn summed<S: Simd>(simd: S, query: &[f32], key: &[f32], add: impl Fn(S, S::V, S:
     lanes[0]
 }
 
-/// Has the memory send a row; nothing hangs on it.
+/// Has the memory send what will be read soon; nothing hangs on it.
 #[inline(always)]
-fn fetch(row: &[f32]) {
+pub fn fetch<T>(soon: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in row.chunks(LINE / size_of::<f32>()) {
+    for line in soon.chunks((LINE / size_of::<T>().max(1)).max(1)) {
         // SAFETY: a prefetch reads nothing that the program sees, and the address is inside of a slice.
         unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (row, LINE);
+    let _ = (soon, LINE);
 }
 
 /// Vectors that a tile computes at once.
@@ -245,6 +281,10 @@ mod tests {
                     Nearness::Square => some_squares(Portable, &query, &rows, &which, &mut plain),
                 }
                 assert_eq!(found, plain, "{what:?} {dim}");
+                let (some, mut again): (Vec<&[f32]>, _) =
+                    (which.iter().map(|row| &rows[*row as usize * dim..][..dim]).collect(), Vec::new());
+                nearness_to(what, &query, &some, &mut again);
+                assert_eq!(found, again, "wherever they lie: {what:?} {dim}");
                 for (found, row) in found.iter().zip(which) {
                     let row = &rows[row as usize * dim..][..dim];
                     let expected: f64 = query.iter().zip(row).map(|(q, k)| term(f64::from(*q), f64::from(*k))).sum();

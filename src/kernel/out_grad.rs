@@ -1,6 +1,6 @@
 //! Where a convolution's output gradient comes from: given as it is, or taken back through a batch normalisation (and max-pool) on the way
 //! in, so that the gradient of the map in between is never written.
-use crate::batch_norm::NormSlopes;
+use crate::batch_norm::{NormSlopes, batch_norm_rows};
 use crate::simd::Simd;
 
 /// The gradient at the output of a convolution (after its relu), as given or as seen from behind a batch normalisation.
@@ -57,6 +57,27 @@ impl<S: Simd> Coefficients<S> {
 }
 
 impl Source<'_> {
+    /// Whether it is the gradient as it was given, and nothing is taken back.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.grad.relu && self.grad.norm.is_none()
+    }
+
+    /// The gradients of whole pixels, numbers `range` of the map: as they were given, or written to `own`, which is as long as they are. The
+    /// same numbers as by a batch normalisation and a relu one by one. Not for a source with a max-pool.
+    pub(crate) fn image<'o>(&'o self, range: std::ops::Range<usize>, own: &'o mut [f32]) -> &'o [f32] {
+        let dy = &self.grad.dy[range.clone()];
+        let Some(y) = self.y.filter(|_| !self.is_given()) else { return dy };
+        let y = &y[range];
+        match self.grad.norm {
+            Some(norm) => batch_norm_rows(y, norm, dy, own),
+            None => own.copy_from_slice(dy),
+        }
+        if self.grad.relu {
+            where_above_zero(y, own);
+        }
+        own
+    }
+
     /// Offset in `dy` of the window of output pixel (`image`, `r`, `c`) and the pixel's place in it; with no pool, of the pixel itself.
     #[inline(always)]
     pub(crate) fn window(&self, [oh, ow]: [usize; 2], c_out: usize, [image, r, c]: [usize; 3]) -> Option<(usize, u8)> {
@@ -104,5 +125,18 @@ impl Source<'_> {
             }
             v
         }
+    }
+}
+
+simd_fn! {
+    /// `g = 0` where `y > 0` does not hold.
+    [] fn where_above_zero[][](y: &[f32], g: &mut [f32]) = where_above_zero_impl;
+}
+
+#[inline(always)]
+fn where_above_zero_impl<S: Simd>(_: S, y: &[f32], g: &mut [f32]) {
+    let y = &y[..g.len()];
+    for i in 0..g.len() {
+        g[i] = if y[i] > 0.0 { g[i] } else { 0.0 };
     }
 }

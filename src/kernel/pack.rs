@@ -1,6 +1,7 @@
 //! Columns in panels: a matrix `[rows, columns]` stored as panels of 64 columns (the last one rounded up to 16), each `[rows, width]`.
 use crate::out_grad::{Coefficients, Source};
 use crate::scratch::{Scratch, round16};
+use crate::shape::{BLOCK, LARGE};
 use crate::simd::Simd;
 use rayon::prelude::*;
 
@@ -103,11 +104,20 @@ fn gradient_panel_impl<S: Simd>(
         // SAFETY: rows and columns stay inside the slices by the assertions above.
         unsafe {
             let mut sum = s.load(bias.as_ptr().add(ch));
+            let mut block = s.splat(0.0);
             for r in 0..rows {
                 let at = (first + r) * columns_all + panel.at + ch;
                 let v = source.value(s, at, Some((at, 0)), left, &k);
                 // The padding of a normalisation's coefficients is zero, so these lanes are too.
-                sum = s.add(sum, v);
+                if rows <= LARGE {
+                    sum = s.add(sum, v);
+                } else {
+                    block = s.add(block, v);
+                    if (r + 1) % BLOCK == 0 || r + 1 == rows {
+                        sum = s.add(sum, block);
+                        block = s.splat(0.0);
+                    }
+                }
                 s.store(to.as_mut_ptr().add(r * panel.width + ch), v);
             }
             s.store(bias.as_mut_ptr().add(ch), sum);

@@ -1,8 +1,10 @@
 //! Products of rows with a matrix that is packed once, with bias, summand and function in the same pass, for inference.
 use crate::after::{After, finish_panel, is_nothing};
+use crate::conv::ConvWeights;
 use crate::gemm::{Finish, Gemm, gemm};
 use crate::pack::{Panel, pack, padded, panels};
 use crate::scratch::{Scratch, SharedMut, part};
+use crate::shape::{ConvShape, Numerics};
 use rayon::prelude::*;
 
 /// Rows that a task takes at most: they and a panel of the matrix stay in the second-level cache.
@@ -13,8 +15,15 @@ const ROWS: usize = 96;
 pub struct Matrix {
     k: usize,
     n: usize,
-    packed: Scratch,
-    bias: Scratch,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// In single precision.
+    Single { packed: Scratch, bias: Scratch },
+    /// In bfloat16: a convolution of images of one pixel.
+    Halves(ConvWeights),
 }
 
 impl Matrix {
@@ -22,11 +31,15 @@ impl Matrix {
     ///
     /// # Panics
     /// If `w` is not whole rows as long as the bias.
-    pub fn new(w: &[f32], bias: &[f32]) -> Self {
+    pub fn new(w: &[f32], bias: &[f32], numerics: Numerics) -> Self {
         let n = bias.len();
         let k = w.len().checked_div(n).unwrap_or(0);
         assert_eq!(w.len(), k * n, "w");
-        Self { k, n, packed: pack(w, k, n), bias: padded(bias) }
+        let form = match numerics {
+            Numerics::Fast | Numerics::Exact => Form::Single { packed: pack(w, k, n), bias: padded(bias) },
+            Numerics::Bf16 => Form::Halves(ConvWeights::new(&ConvShape::of_rows(0, k, n, numerics), w, bias)),
+        };
+        Self { k, n, form }
     }
 
     /// Numbers of a row of the result.
@@ -42,8 +55,12 @@ impl Matrix {
     /// If a length does not match.
     pub fn forward(&self, m: usize, x: &[f32], after: After, add: Option<&[f32]>, y: &mut [f32]) {
         assert!(x.len() == m * self.k && y.len() == m * self.n, "lengths");
-        let of = Packed { k: self.k, n: self.n, matrix: &self.packed, bias: &self.bias };
-        of.forward(m, x, after, add, y);
+        match &self.form {
+            Form::Single { packed, bias } => {
+                Packed { k: self.k, n: self.n, matrix: packed, bias }.forward(m, x, after, add, y);
+            }
+            Form::Halves(weights) => weights.forward_after(m, x, after, add, y),
+        }
     }
 }
 
@@ -148,6 +165,25 @@ mod tests {
     use crate::reference::{Rng, error, in_pool};
 
     #[test]
+    fn products_of_bfloat16_are_those_of_rounded_numbers() {
+        use crate::half::{rounded, widened};
+        let seen = |v: Vec<f32>| v.into_iter().map(|v| widened(rounded(v))).collect::<Vec<f32>>();
+        let mut rng = Rng::new(17);
+        for _ in 0..20 {
+            let (m, k, n) = (1 + rng.below(230), 16 + rng.below(70), 16 + rng.below(100));
+            let (x, w, bias) = (seen(rng.normal(m * k)), seen(rng.normal(k * n)), rng.normal(n));
+            let run = |numerics| {
+                let mut y = vec![f32::NAN; m * n];
+                Matrix::new(&w, &bias, numerics).forward(m, &x, After::Relu, None, &mut y);
+                y
+            };
+            // Numbers that need no rounding: all that differs is the order of the sums.
+            let wanted: Vec<f64> = run(Numerics::Fast).into_iter().map(f64::from).collect();
+            assert!(error(&run(Numerics::Bf16), &wanted) < 1e-5, "{m} {k} {n}");
+        }
+    }
+
+    #[test]
     fn products_are_those_of_f64_whatever_the_rows_beside_them() {
         let mut rng = Rng::new(7);
         for case in 0..40 {
@@ -155,7 +191,7 @@ mod tests {
             let (x, w, bias, add) = (rng.normal(m * k), rng.normal(k * n), rng.normal(n), rng.normal(m * n));
             let after = [After::Nothing, After::Relu, After::Relu6][case % 3];
             let add = (case % 2 == 0).then_some(&add[..]);
-            let matrix = Matrix::new(&w, &bias);
+            let matrix = Matrix::new(&w, &bias, Numerics::Fast);
             let run = || {
                 let mut y = vec![f32::NAN; m * n];
                 matrix.forward(m, &x, after, add, &mut y);

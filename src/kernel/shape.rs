@@ -8,7 +8,15 @@ pub enum Numerics {
     Fast,
     /// Sums of products only, as the definition has them.
     Exact,
+    /// Products of bfloat16 where inputs and outputs have at least 16 channels: both sides are rounded to 8 bits, sums stay `f32`.
+    Bf16,
 }
+
+/// Pixels of a map above which sums over them are taken in blocks of [`BLOCK`], so that they lose no digits to the size of the map. Smaller
+/// ones keep the bits that they have always had.
+pub(crate) const LARGE: usize = 64 * 64;
+/// Pixels of such a block, about.
+pub(crate) const BLOCK: usize = 1024;
 
 /// A 2-d convolution, NHWC, weights HWIO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +45,11 @@ impl ConvShape {
     /// Valid padding, stride 1. `x` is `[n, h, w, c_in]`, weights `[kh, kw, c_in, c_out]`.
     pub fn valid([n, h, w, c_in]: [usize; 4], kernel: [usize; 2], c_out: usize) -> Self {
         Self { n, h, w, c_in, c_out, kernel, stride: [1, 1], pad: [0; 4], numerics: Numerics::Fast }
+    }
+
+    /// The product of rows `[rows, k]` with a matrix `[k, n]`: images of one pixel.
+    pub fn of_rows(rows: usize, k: usize, n: usize, numerics: Numerics) -> Self {
+        Self { numerics, ..Self::valid([rows, 1, 1, k], [1, 1], n) }
     }
 
     /// With Keras's "same" padding for the given stride (the odd zero goes to the bottom and right).

@@ -6,7 +6,7 @@ use crate::gemm::{Finish, Gemm, gemm};
 use crate::out_grad::Source;
 use crate::pack::{panels, transpose};
 use crate::scratch::{Scratch, SharedMut, chunks_of, part, round16};
-use crate::shape::ConvShape;
+use crate::shape::{ConvShape, LARGE};
 use crate::tile::{F2, F3, F4, Tile};
 use crate::wino_input::{Grid, input_block, input_block_t, point_stride};
 use crate::wino_output::output_block_t;
@@ -85,6 +85,8 @@ impl<T> Job<'_, T> {
         let mut dv = Scratch::take(A * A * point_stride(longest, width));
         let mut m = Scratch::take(A * A * point_stride(longest, 64));
         let zeros = Scratch::zeros(c_in);
+        // Of a large map each block has its own sums for the bias, so that these stay short.
+        let mut own = Scratch::zeros(if g.oh * g.ow > LARGE { bias.len() } else { 0 });
         for block in 0..blocks {
             let range = part(tiles, blocks, block);
             let (first, count) = (start + range.start, range.len());
@@ -95,7 +97,7 @@ impl<T> Job<'_, T> {
             unsafe {
                 input_block(self.tile, g, self.x.as_ptr(), zeros.as_ptr(), first, count, v.as_mut_ptr(), v_stride);
                 for p in panels(c_out) {
-                    let b = bias.as_mut_ptr().add(p.at);
+                    let b = if own.is_empty() { bias.as_mut_ptr() } else { own.as_mut_ptr() }.add(p.at);
                     match whole_windows::<M>(self.dy) {
                         Some((k, arg)) => {
                             let (dy, arg, m) = (self.dy.grad.dy.as_ptr(), arg.as_ptr(), m.as_mut_ptr());
@@ -142,6 +144,7 @@ impl<T> Job<'_, T> {
                         }
                     }
                 }
+                bias.iter_mut().zip(own.iter_mut()).for_each(|(sum, own)| *sum += std::mem::take(own));
                 if let Some(dx) = self.dx {
                     input_block_t(self.tile, g, dv.as_ptr(), v_stride, first, count, dx.ptr());
                 }

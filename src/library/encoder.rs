@@ -10,6 +10,15 @@ use simpipe_runner::StageRecord;
 use simpipe_stages::encode::Encode;
 
 /// A run's network with its preprocessing, used as a stage `embed` uses it: the same views and layers.
+///
+/// ```no_run
+/// # fn main() -> Result<(), simpipe::Error> {
+/// let encoder = simpipe::Run::open("latest")?.encoder()?;
+/// let vectors = encoder.encode_files(&["cat.jpg", "dog.png"])?;
+/// assert!(vectors.iter().all(|vector| vector.len() == encoder.dim()));
+/// # Ok(())
+/// # }
+/// ```
 pub struct Encoder {
     encode: Encode,
     decoding: Decoding,
@@ -23,7 +32,7 @@ impl Encoder {
         let dataset = stored.dataset_of(embed)?;
         let file = |name: &str| {
             let path = stored.file(model, name)?;
-            path.ok_or_else(|| Error::usage(format!("`{}` has left no `{name}`", model.id), "run it again"))
+            path.ok_or_else(|| Error::usage(format!("`{}` produced no `{name}`", model.id), "run it again"))
         };
         let behind = stored.models_behind(model)?;
         let behind: Vec<[&Path; 2]> = behind.iter().map(|[model, weights]| [&**model, &**weights]).collect();

@@ -127,7 +127,8 @@ fn planned(config: &Path, overlays: &[Overlay]) -> Result<Plan, Error> {
 /// The plan of an experiment, on a device that is there.
 pub(crate) fn plan_experiment(experiment: spec::Experiment) -> Result<Plan, error::Error> {
     let plan = Plan::build(experiment, registry::builtin()).map_err(error::Error::Spec)?;
-    registry::builtin().backend(&plan.experiment.device).map_err(|error| {
+    let spec::Experiment { device, numerics, .. } = &plan.experiment;
+    registry::builtin().backend(device, numerics.as_deref()).map_err(|error| {
         let issue = Issue::at(&plan.experiment.device_place, "device", error.to_string());
         error::Error::Spec(vec![match error.help() {
             Some(help) => issue.help(help),

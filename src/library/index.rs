@@ -9,6 +9,17 @@ use simpipe_data::asked::Decoding;
 use simpipe_stages::ask::{self, Asker};
 
 /// What a run knows: its network, its index and its threshold. Answers are those of `simpipe query`.
+///
+/// ```no_run
+/// # fn main() -> Result<(), simpipe::Error> {
+/// let index = simpipe::Run::open("latest")?.index()?;
+/// for answer in index.query_files(&["photo.jpg"])? {
+///     let nearest = answer.neighbours.first().map(|near| (near.label.as_str(), near.distance));
+///     println!("{} of {} vectors: {nearest:?}", answer.label, index.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Index {
     asker: Asker,
     decoding: Decoding,
@@ -48,7 +59,7 @@ pub struct Neighbour {
 impl Index {
     pub(super) fn of(run: &Run, wanted: Option<&str>) -> Result<Self, Error> {
         let stored = StoredMatch::find(run.record(), wanted, run.store(), false)?;
-        let asker = Asker::open(stored.files(false, false)?)?;
+        let asker = Asker::open(stored.files(ask::Reading::ForSearch)?)?;
         let decoding = Decoding::like(&stored.source, asker.input());
         let files = stored.file_names()?;
         Ok(Self { asker, decoding, files })

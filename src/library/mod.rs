@@ -1,5 +1,5 @@
 //! What a program that embeds simpipe is given: an experiment, a run, its index and its encoder. The same layers as under the
-//! command line, behind a small face: everything here is told of in `docs/library.md`.
+//! command line, behind a small face: everything here is told of in `docs/guides/library.md`.
 
 mod encoder;
 mod error;

@@ -10,7 +10,7 @@ use simpipe_artifact::{Codes, FileNames, Graph, Image, Images, ModelFile, read_j
 use simpipe_base::digest::Digest;
 use simpipe_base::param;
 use simpipe_runner::{RunRecord, StageRecord};
-use simpipe_stages::ask::AskFiles;
+use simpipe_stages::ask::{AskFiles, Reading};
 use simpipe_store::{Found, Store};
 
 /// Names of files by example.
@@ -74,7 +74,7 @@ impl<'a> StoredMatch<'a> {
             let at = usize::from(asked[0] == known[0]);
             let (asked, known) = (asked[at], known[at]);
             let message = format!(
-                "the index is of another model: its vectors are made by {}, those of the queries by {}",
+                "the index belongs to another model: its vectors are made by {}, those of the queries by {}",
                 short(known),
                 short(asked)
             );
@@ -99,15 +99,15 @@ impl<'a> StoredMatch<'a> {
         Digest::of(self.made_by.map(|digest| digest.to_string()).join(" ").as_bytes())
     }
 
-    /// What answers are made of; `whole` and `verify` are those of [`AskFiles`].
-    pub(crate) fn files(&self, whole: bool, verify: bool) -> Result<AskFiles, Error> {
+    /// What answers are made of.
+    pub(crate) fn files(&self, reading: Reading) -> Result<AskFiles, Error> {
         let file = |stage: &StageRecord, name: &str| {
             self.run.file(stage, name)?.ok_or_else(|| self.run.gone(stage, &format!(": it lacks `{name}`")))
         };
         let params = param::from_json(&self.stage.params).map_err(|issues| {
             let why = issues.first().map_or_else(String::new, |issue| issue.message.clone());
             let message = format!("the parameters of `{}` can't be read: {why}", self.stage.id);
-            Error::usage(message, "use the simpipe that made the run, or run the experiment again")
+            Error::usage(message, "use the version of simpipe that made the run, or run the experiment again")
         })?;
         let queries = self.run.behind(self.stage, "queries", "embeddings.parquet")?;
         let there = |name: &str| Ok::<_, Error>(self.run.file(self.index, name)?.unwrap_or_default());
@@ -120,8 +120,7 @@ impl<'a> StoredMatch<'a> {
                 there(Graph::FILE)?,
                 there(Codes::FILE)?,
             ],
-            whole,
-            verify,
+            reading,
             calibration: file(self.calibration, "calibration.json")?,
             params,
             backend: self.run.backend(queries),
@@ -187,7 +186,7 @@ impl<'a> Stored<'a> {
         let inputs = stage.key_parts.as_ref().and_then(|parts| parts.inputs.get(port));
         inputs.and_then(|files| files.get(file)).copied().ok_or_else(|| {
             let message =
-                format!("the record of {} does not say what `{}` has read as `{port}`", self.record.run, stage.id);
+                format!("the record of {} does not say what `{}` read as `{port}`", self.record.run, stage.id);
             Error::usage(message, "run the experiment again")
         })
     }
@@ -210,7 +209,7 @@ impl<'a> Stored<'a> {
             let next = lineage::made(self.record, &features.of).filter(|_| files.len() < self.record.stages.len());
             at = next.ok_or_else(|| {
                 let message =
-                    format!("no stage of {} has left the model whose features `{}` takes", self.record.run, at.id);
+                    format!("no stage of {} produced the model whose features `{}` takes", self.record.run, at.id);
                 Error::usage(message, "run the experiment again")
             })?;
             files.push([file(at, "model.json")?, file(at, "model.safetensors")?]);
@@ -225,14 +224,14 @@ impl<'a> Stored<'a> {
             stage.outcome.done() && left.is_some_and(|(_, left)| left.digest == digest)
         };
         self.record.stages.iter().find(has).ok_or_else(|| {
-            let message = format!("no stage of {} has left what `{}` has read as `{port}`", self.record.run, stage.id);
+            let message = format!("no stage of {} produced what `{}` read as `{port}`", self.record.run, stage.id);
             Error::usage(message, "run the experiment again")
         })
     }
 
     fn gone(&self, stage: &StageRecord, why: &str) -> Error {
         let help = format!("run it again, which computes what is missing: `simpipe run {}`", self.record.config);
-        Error::usage(format!("the store has no result of `{}` of {} any more{why}", stage.id, self.record.run), help)
+        Error::usage(format!("the store no longer has the result of `{}` of {}{why}", stage.id, self.record.run), help)
     }
 }
 
@@ -249,10 +248,7 @@ fn choose<'a>(record: &'a RunRecord, wanted: Option<&str>) -> Result<&'a StageRe
     let chosen = match (wanted, all.as_slice()) {
         (_, []) => {
             let help = "its pipeline needs the stages index, calibrate and match, as `metric-learning` has them";
-            return Err(Error::usage(
-                format!("the run {run} has no stage `match`, so no threshold to answer by"),
-                help,
-            ));
+            return Err(Error::usage(format!("the run {run} has no stage `match`, so it has no threshold"), help));
         }
         (None, [stage]) => *stage,
         (None, _) => {

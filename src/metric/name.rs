@@ -132,6 +132,7 @@ fn percent(text: &str, of: &str) -> Option<f64> {
 fn unknown(text: &str, name: &str, given: Option<&str>, known: &[Known]) -> NameError {
     let message = format!("there is no metric `{text}`");
     let names: Vec<suggest::Known<'_>> = known.iter().map(suggested).collect();
+    let (name, given) = given.is_none().then(|| apart(text)).flatten().unwrap_or((name, given));
     // The whole first: `map@R` is a name, `MRR@10` one with a number.
     let near = whole_match(text, &names).or_else(|| suggest::position(name, &names));
     let Some(near) = near else {
@@ -145,6 +146,15 @@ fn unknown(text: &str, name: &str, given: Option<&str>, known: &[Known]) -> Name
         _ => None,
     };
     NameError { message, help: format!("did you mean {}?", kept.unwrap_or_else(|| shown(name, argument))) }
+}
+
+/// A name and its number as other tools write them: `recall_at_10`, `recall-10`, `recall10`.
+fn apart(text: &str) -> Option<(&str, Option<&str>)> {
+    let name = text.trim_end_matches(|sign: char| sign.is_ascii_digit());
+    let number = &text[name.len()..];
+    let name = name.trim_end_matches(['_', '-', ' ']);
+    let name = ["_at", "-at", " at"].iter().find_map(|at| name.strip_suffix(at)).unwrap_or(name);
+    (!number.is_empty() && !name.is_empty()).then_some((name, Some(number)))
 }
 
 const fn suggested(known: &Known) -> suggest::Known<'static> {
@@ -169,6 +179,14 @@ mod tests {
 
     fn help(text: &str) -> String {
         read(text, KNOWN).unwrap_err().help
+    }
+
+    #[test]
+    fn a_number_is_kept_however_it_is_written() {
+        for text in ["recall_at_1", "Recall-at-1", "recall-1", "recall1", "hit_at_1"] {
+            assert_eq!(help(text), "did you mean `recall@1`?", "{text}");
+        }
+        assert_eq!(help("MRR10"), "did you mean `mrr@10`?");
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Devices: what `device` in a spec means in this binary and on this machine.
 //!
-//! Backends are named `flex`, `flex-portable`, `ndarray`, `cuda` and `vulkan`; those names enter keys. The processor is two of
-//! them, for its vector instructions decide the last digits: with AVX-512 and with AVX2 our kernels give the same bytes, that
-//! is `flex`; without either there is no fused multiply-add and other bytes, that is `flex-portable`. burn's default device is
-//! never asked for: it obeys an environment variable.
+//! Backends are named `flex`, `flex-portable`, `flex-amx`, `ndarray`, `cuda` and `vulkan`; those names enter keys. The processor is
+//! three of them, for its instructions decide the last digits: with AVX-512 and with AVX2 our kernels give the same bytes, that
+//! is `flex`; without either there is no fused multiply-add and other bytes, that is `flex-portable`. In bfloat16 the sums of
+//! AVX-512's vectors are `flex`, and those of AMX's tiles, in another order, `flex-amx`. burn's default device is never asked for:
+//! it obeys an environment variable.
 
 use burn::tensor::Device;
 
-use super::ops::Numerics;
 use simpipe_base::suggest::{self, Known};
+use simpipe_kernel::Numerics;
 
 /// What `device` takes in a spec.
 pub const DEVICES: &[Known<'static>] = &[
@@ -35,12 +36,47 @@ impl DeviceError {
     }
 }
 
-/// The backends of a `device`: those whose stored results are accepted, best first, and the one to compute on.
+/// What a `device` and a spec's `numerics` mean here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backends {
+    /// Those whose stored results are accepted, best first.
+    pub accepted: Vec<&'static str>,
+    /// The one to compute on.
+    pub compute: &'static str,
+    /// Why it can't compute with these `numerics`; results that are stored are taken all the same.
+    pub unable: Option<DeviceError>,
+}
+
+/// The backends of a `device` with these `numerics`.
 ///
 /// # Errors
-/// If it is unknown, not built into this binary, or this machine has none.
-pub fn resolve(device: &str) -> Result<(Vec<&'static str>, &'static str), DeviceError> {
-    resolve_with(device, processor(simpipe_kernel::instruction_set()))
+/// If the device is unknown, not built into this binary, or this machine has none.
+pub fn resolve(device: &str, name: Option<&str>) -> Result<Backends, DeviceError> {
+    if numerics(name) == Numerics::Bf16 {
+        return resolve_bf16(device, simpipe_kernel::bf16_unit());
+    }
+    let (accepted, compute) = resolve_with(device, processor(simpipe_kernel::instruction_set()))?;
+    Ok(Backends { accepted, compute, unable: None })
+}
+
+/// Products of bfloat16 are the processor's alone; `unit` is what computes them on this one.
+fn resolve_bf16(device: &str, unit: Option<&str>) -> Result<Backends, DeviceError> {
+    let own = unit.map(|unit| if unit == "amx" { "flex-amx" } else { "flex" });
+    match (device, own) {
+        ("cpu", Some(own)) => Ok(Backends { accepted: vec![own], compute: own, unable: None }),
+        ("auto", Some(own)) => Ok(Backends { accepted: vec!["flex-amx", "flex"], compute: own, unable: None }),
+        ("auto" | "cpu", None) => {
+            let help = "use a processor with AVX-512 BF16 or AMX, or leave `numerics` out for single precision";
+            let unable = DeviceError::new("this processor has no instructions for products of bfloat16", help);
+            Ok(Backends { accepted: vec!["flex-amx", "flex"], compute: "flex", unable: Some(unable) })
+        }
+        (other, _) => {
+            let (accepted, compute) = resolve_with(other, "flex")?;
+            let message = format!("products of bfloat16 are computed on the processor, not on the device `{other}`");
+            let help = "use device = \"cpu\", or leave `numerics` out for single precision";
+            Ok(Backends { accepted, compute, unable: Some(DeviceError::new(message, help)) })
+        }
+    }
 }
 
 /// The backend that a processor is, with these vector instructions.
@@ -69,7 +105,11 @@ fn unknown(name: &str) -> DeviceError {
 /// The methods that a spec's `numerics` allows.
 #[must_use]
 pub fn numerics(name: Option<&str>) -> Numerics {
-    if name == Some("exact") { Numerics::Exact } else { Numerics::Fast }
+    match name {
+        Some("exact") => Numerics::Exact,
+        Some("bf16") => Numerics::Bf16,
+        _ => Numerics::Fast,
+    }
 }
 
 /// The burn device of a backend.
@@ -78,7 +118,7 @@ pub fn numerics(name: Option<&str>) -> Numerics {
 /// If it is unknown, not built into this binary, or this machine has none.
 pub fn to_device(backend: &str) -> Result<Device, DeviceError> {
     match backend {
-        "flex" | "flex-portable" => Ok(Device::flex()),
+        "flex" | "flex-portable" | "flex-amx" => Ok(Device::flex()),
         "ndarray" => ndarray(),
         "cuda" => cuda(),
         "vulkan" => vulkan(),
@@ -160,7 +200,8 @@ mod tests {
     #[test]
     fn cpu_is_flex_and_auto_accepts_what_any_backend_left() {
         assert_eq!(resolve_with("cpu", "flex").unwrap(), (vec!["flex"], "flex"));
-        let (accepted, compute) = resolve("auto").unwrap();
+        let Backends { accepted, compute, unable } = resolve("auto", None).unwrap();
+        assert_eq!(unable, None);
         assert_eq!(accepted, ["cuda", "vulkan", "flex", "flex-portable", "ndarray"]);
         assert!(to_device(compute).is_ok());
     }
@@ -177,8 +218,31 @@ mod tests {
     }
 
     #[test]
+    fn bfloat16_is_computed_by_a_processor_that_has_it() {
+        let of = |device, unit| resolve_bf16(device, unit).unwrap();
+        let amx = of("cpu", Some("amx"));
+        assert_eq!((amx.accepted, amx.compute, amx.unable), (vec!["flex-amx"], "flex-amx", None));
+        let vectors = of("auto", Some("avx512-bf16"));
+        assert_eq!((vectors.accepted, vectors.compute), (vec!["flex-amx", "flex"], "flex"));
+        // What others have computed is taken where nothing can be.
+        let none = of("cpu", None);
+        assert_eq!(none.accepted, ["flex-amx", "flex"]);
+        assert!(none.unable.unwrap().message.contains("bfloat16"));
+        assert_eq!(resolve_bf16("cdua", None).unwrap_err().message, "unknown device `cdua`");
+        assert!(["flex-amx", "flex"].iter().all(|backend| to_device(backend).is_ok()));
+        assert_eq!(numerics(Some("bf16")), Numerics::Bf16);
+    }
+
+    #[cfg(feature = "ndarray")]
+    #[test]
+    fn other_devices_do_not_compute_in_bfloat16() {
+        let unable = resolve_bf16("ndarray", Some("amx")).unwrap().unable.unwrap();
+        assert!(unable.message.contains("`ndarray`") && unable.help.contains("cpu"), "{unable}");
+    }
+
+    #[test]
     fn a_misspelt_device_has_help() {
-        let error = resolve("cdua").unwrap_err();
+        let error = resolve("cdua", None).unwrap_err();
         assert_eq!(error.message, "unknown device `cdua`");
         assert!(error.help.contains("cuda"), "{}", error.help);
     }
@@ -186,7 +250,7 @@ mod tests {
     #[cfg(not(feature = "cuda"))]
     #[test]
     fn a_backend_that_is_not_built_says_how_to_build_it() {
-        let error = resolve("cuda").unwrap_err();
+        let error = resolve("cuda", None).unwrap_err();
         assert_eq!(error.message, "this simpipe was built without the backend `cuda`");
         assert!(error.help.contains("--features cuda") && error.help.contains("device = \"cpu\""), "{}", error.help);
     }

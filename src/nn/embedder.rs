@@ -2,7 +2,10 @@
 
 use super::layer::{Mode, Walk};
 use super::lower::Folded;
-use super::network::{EMBED_BATCH, Network};
+use super::network::Network;
+
+/// Images that are embedded at once. Fixed, so that memory does not grow with the number of images.
+pub const EMBED_BATCH: usize = 64;
 
 /// Embeds images with one network.
 #[derive(Debug)]
@@ -76,6 +79,23 @@ impl<'a> Embedder<'a> {
         let pixels = self.network.input().tensor(pixels, self.network.device());
         let embeddings = self.network.forward(self.network.parameters(), pixels, Mode::Folded(&self.folded));
         embeddings.into_data().try_into_vec::<f32>().expect("tensors are f32")
+    }
+}
+
+impl Network {
+    /// The network made ready for many images; it must be made again when weights change.
+    #[must_use]
+    pub fn embedder(&self) -> Embedder<'_> {
+        Embedder::new(self)
+    }
+
+    /// The embeddings of images, as [`Embedder::embed`] gives them.
+    ///
+    /// # Panics
+    /// If `pixels` is not a whole number of examples.
+    #[must_use]
+    pub fn embed(&self, pixels: &[u8]) -> Vec<f32> {
+        self.embedder().embed(pixels)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Weights that are computed from training images before the first step.
 
 use super::Batches;
+use super::embedder::EMBED_BATCH;
 use super::layer::{Cx, LayerSpec, Mode};
-use super::network::{EMBED_BATCH, Network};
+use super::network::Network;
 
 /// Whether a network of these layers has seen training images before its first step.
 #[must_use]

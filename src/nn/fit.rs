@@ -10,7 +10,7 @@ mod pass;
 #[cfg(test)]
 mod resume_tests;
 mod run;
-pub(super) mod stopping;
+mod start;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -20,16 +20,17 @@ use std::time::Duration;
 
 use self::run::Run;
 use super::groups::{Group, assignment};
+use super::load_error::LoadError;
 use super::loss::{LossSpec, Target, TrainingMetric};
 use super::miner::MinerSpec;
-use super::network::{LoadError, Network};
+use super::network::Network;
 use super::optim::Optimizer;
 use super::parameters::Parameters;
 use super::schedule::Schedule;
 use super::state::FitState;
+pub use super::stopping::{EarlyStopping, Monitor};
 pub use averages::{Ema, Lookahead};
 use simpipe_base::seed::Seed;
-pub use stopping::{EarlyStopping, Monitor};
 
 /// What is trained, how long and by which rule.
 #[derive(Debug, Clone, Copy)]
@@ -280,8 +281,8 @@ impl FitError {
     pub fn help(&self) -> Option<&str> {
         match self {
             Self::Diverged { .. } => Some(
-                "lower the optimizer's `learning-rate`, and check that the first layer brings pixels into a small \
-                 range, as \"rescale\" does",
+                "lower the optimizer's `learning-rate`, and check that the first layer scales pixels to a small range, \
+                 as \"rescale\" does",
             ),
             Self::MicroBatch => Some("leave `micro-batch` out"),
             Self::Validation(unmeasured) => unmeasured.help.as_deref(),
@@ -326,10 +327,4 @@ pub fn fit(
     let kept = if settings.keep_best.is_some() && !state.best.0.is_empty() { &state.best } else { &last };
     network.set_weights(kept)?;
     Ok(state)
-}
-
-/// Summed in `f64`, in order.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a mean of f32 is f32")]
-pub(super) fn mean(losses: &[f32]) -> f32 {
-    (losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64) as f32
 }

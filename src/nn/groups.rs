@@ -5,10 +5,11 @@ mod pattern;
 pub use pattern::Pattern;
 
 use super::input::Input;
-use super::layer::{LayerIssue, LayerSpec, Walk};
+use super::layer::{LayerSpec, Walk};
 use super::loss::{LossSpec, Target};
 use super::optim::Optimizer;
 use super::parameters::{Assigned, declared_by_loss};
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_base::{check, path};
 
@@ -24,20 +25,20 @@ params! {
     /// { match = "layers.1.**", learning-rate-factor = 0.1 }
     /// ```
     pub struct Group {
-        /// Which parameters, by their paths (`layers.1.conv2d.weight`): segments between dots, `*` for any one segment, `**`
-        /// for any number of them. A pattern that ends early takes all below it: `layers.1` has the parameters of that
-        /// layer, not of `layers.10`. A parameter belongs to the first group that matches.
+        /// Which parameters, by their paths (`layers.1.conv2d.weight`): segments between dots, `*` for any one segment,
+        /// `**` for any number of them. A pattern that ends early matches everything below: `layers.1` matches the
+        /// parameters of that layer, not of `layers.10`. A parameter belongs to the first group that matches.
         #[aka("params", "pattern", "path", "name", "parameters")]
         r#match: String,
-        /// How their gradients change them; the training's `optimizer` if it is left out.
+        /// How their gradients change them; default: the training's `optimizer`.
         optimizer: Option<Optimizer> = None,
-        /// What their optimiser's learning rate is multiplied by.
+        /// A factor for their learning rate.
         #[aka("lr_mult", "lr_factor", "lr_scale", "learning_rate_multiplier")]
         learning_rate_factor: f64 = 1.0 => check::positive(),
-        /// The step that they are trained up to; then they stay as they are.
+        /// The step up to which they are trained; then they are frozen.
         #[aka("freeze_after", "end_step")]
         until_step: Option<usize> = None => check::count(1).optional(),
-        /// Whether they stay as they start.
+        /// Whether they are not trained at all.
         #[aka("frozen", "fixed")]
         freeze: bool = false,
     }
@@ -64,7 +65,7 @@ impl Group {
 
     /// What is wrong with it alone: a path inside its table, and words.
     fn contradiction(&self) -> Option<(String, String)> {
-        let useless = |name: &str| Some((name.to_owned(), format!("a frozen group has no use for `{name}`")));
+        let useless = |name: &str| Some((name.to_owned(), format!("`{name}` has no effect in a frozen group")));
         if self.freeze && self.until_step.is_some() {
             let message = "`until-step` freezes later, `freeze` from the start: a group has one of them";
             return Some(("until-step".to_owned(), message.to_owned()));
@@ -98,7 +99,7 @@ pub fn declarations(
     input: impl Into<Input>,
     layers: &[LayerSpec],
     loss: &LossSpec,
-) -> Result<Vec<Declaration>, Vec<LayerIssue>> {
+) -> Result<Vec<Declaration>, Vec<Issue>> {
     let walked = Walk::through(input, layers)?;
     let target = Target { dim: walked.summary.dim, classes: 1 };
     let one = |declared: super::layer::Declared| Declaration {
@@ -120,7 +121,7 @@ impl Grouping {
     ///
     /// # Errors
     /// Those that can't be read, and groups that contradict themselves: at `groups[1].match` and the like.
-    pub fn new(groups: &[Group]) -> Result<Self, Vec<LayerIssue>> {
+    pub fn new(groups: &[Group]) -> Result<Self, Vec<Issue>> {
         let (mut patterns, mut issues) = (Vec::new(), Vec::new());
         for (at, group) in groups.iter().enumerate() {
             let place = |inside: &str| path::join(&path::at("groups", at), inside);
@@ -129,7 +130,7 @@ impl Grouping {
                 Err(message) => issues.push(issue(place("match"), message, PATTERN_HELP)),
             }
             if let Some((inside, message)) = group.contradiction() {
-                issues.push(issue(place(&inside), message, "take one of the two away"));
+                issues.push(issue(place(&inside), message, "remove one of the two"));
             }
         }
         if issues.is_empty() { Ok(Self { patterns }) } else { Err(issues) }
@@ -145,19 +146,19 @@ impl Grouping {
     ///
     /// # Errors
     /// Groups that have none, whether nothing matches or groups before them have it all.
-    pub fn over(&self, all: &[Declaration]) -> Result<Vec<Option<usize>>, Vec<LayerIssue>> {
+    pub fn over(&self, all: &[Declaration]) -> Result<Vec<Option<usize>>, Vec<Issue>> {
         let groups: Vec<Option<usize>> = all.iter().map(|one| self.of(&one.path)).collect();
         let empty = (0..self.patterns.len()).filter(|at| !groups.contains(&Some(*at)));
-        let issues: Vec<LayerIssue> = empty.map(|at| self.nothing_left(at, all)).collect();
+        let issues: Vec<Issue> = empty.map(|at| self.nothing_left(at, all)).collect();
         if issues.is_empty() { Ok(groups) } else { Err(issues) }
     }
 
-    fn nothing_left(&self, at: usize, all: &[Declaration]) -> LayerIssue {
+    fn nothing_left(&self, at: usize, all: &[Declaration]) -> Issue {
         let (place, pattern) = (path::join(&path::at("groups", at), "match"), &self.patterns[at]);
         let matched = all.iter().find(|one| pattern.matches(&one.path)).and_then(|one| self.of(&one.path));
         if let Some(first) = matched {
-            let message = format!("groups before this one have every parameter that `{pattern}` matches");
-            let help = format!("put it before `{}`, or take it away", self.patterns[first]);
+            let message = format!("earlier groups already have every parameter that `{pattern}` matches");
+            let help = format!("put it before `{}`, or remove it", self.patterns[first]);
             return issue(place, message, help);
         }
         const SHOWN: usize = 4;
@@ -170,11 +171,11 @@ impl Grouping {
     }
 }
 
-fn issue(path: String, message: String, help: impl Into<String>) -> LayerIssue {
-    LayerIssue { path, message, help: Some(help.into()) }
+fn issue(path: String, message: String, help: impl Into<String>) -> Issue {
+    Issue::of(path, message).help(help)
 }
 
-const PATTERN_HELP: &str = "write segments with dots between them, such as \"layers.1.**\" or \"layers.*.batch-norm\"";
+const PATTERN_HELP: &str = "write segments separated by dots, such as \"layers.1.**\" or \"layers.*.batch-norm\"";
 
 /// What the group of a path says of it; the groups were checked before.
 pub(super) fn assignment<'a>(groups: &'a [Group]) -> impl Fn(&str) -> Option<Assigned> + 'a {
@@ -206,7 +207,7 @@ mod tests {
         declarations([8, 8, 3], &layers, &loss).unwrap()
     }
 
-    fn refused(list: serde_json::Value) -> Vec<LayerIssue> {
+    fn refused(list: serde_json::Value) -> Vec<Issue> {
         Grouping::new(&groups(list)).and_then(|grouping| grouping.over(&all())).unwrap_err()
     }
 
@@ -237,8 +238,8 @@ mod tests {
         assert_eq!(issues[0].message, "`layers.7.**` matches no parameter");
         assert!(issues[0].help.as_ref().unwrap().contains("`layers.0.conv2d.weight`"), "{issues:?}");
         let issues = refused(json!([{ "match": "layers" }, { "match": "layers.1" }]));
-        assert_eq!(issues[0].message, "groups before this one have every parameter that `layers.1` matches");
-        assert_eq!(issues[0].help.as_deref(), Some("put it before `layers`, or take it away"));
+        assert_eq!(issues[0].message, "earlier groups already have every parameter that `layers.1` matches");
+        assert_eq!(issues[0].help.as_deref(), Some("put it before `layers`, or remove it"));
     }
 
     #[test]

@@ -309,12 +309,12 @@ fn what_does_not_fit_is_refused_at_its_parameter() {
         (
             json!({ "conv2d": { "filters": 6, "kernel": 3, "groups": 4 } }),
             "conv2d.groups",
-            "4 groups can't part the 6 channels",
+            "4 groups can't divide the 6 channels",
         ),
         (
             json!({ "conv2d": { "filters": 4, "kernel": 3, "groups": 3 } }),
             "conv2d.groups",
-            "3 groups can't part the 4 filters",
+            "3 groups can't divide the 4 filters",
         ),
         (
             json!({ "conv2d": { "filters": 4, "kernel": 3, "dilation": 4 } }),
@@ -342,7 +342,7 @@ fn what_does_not_fit_is_refused_at_its_parameter() {
             "a window of 2 x 2 lies in the border alone",
         ),
         (json!({ "avg-pool": { "size": 9 } }), "avg-pool.size", "a window of 9 x 9 is larger than its input of 8 x 7"),
-        (json!({ "group-norm": { "groups": 4 } }), "group-norm.groups", "4 groups can't part 6 channels evenly"),
+        (json!({ "group-norm": { "groups": 4 } }), "group-norm.groups", "4 groups can't divide 6 channels evenly"),
         (
             json!({ "squeeze-excite": { "reduction": 7 } }),
             "squeeze-excite.reduction",

@@ -15,6 +15,7 @@ pub mod groups;
 mod input;
 pub mod interchange;
 pub mod layer;
+mod load_error;
 pub mod loss;
 mod lower;
 pub mod miner;
@@ -30,18 +31,20 @@ pub mod profile;
 pub mod reference;
 pub mod schedule;
 mod state;
+mod stopping;
 
-pub use embedder::Embedder;
+pub use embedder::{EMBED_BATCH, Embedder};
 pub use first_images::{images_to_start_from, starts_from_images};
 pub use fit::{
     Batch, Batches, EarlyStopping, Ema, FitError, FitEvent, FitSettings, Lookahead, Monitor, Unmeasured, Validator, fit,
 };
 pub use groups::Group;
 pub use input::{Input, to_bytes};
-pub use layer::{Backbone, LayerIssue, LayerSpec, backbones, infer_shapes};
+pub use layer::{Backbone, LayerSpec, backbones, infer_shapes, onnx_networks};
+pub use load_error::LoadError;
 pub use loss::{LossSpec, TrainingMetric};
 pub use miner::MinerSpec;
-pub use network::{EMBED_BATCH, LoadError, Network};
+pub use network::Network;
 pub use ops::Numerics;
 pub use optim::Optimizer;
 pub use pixels::{Pixels, PixelsError};
@@ -50,6 +53,8 @@ pub use state::FitState;
 
 #[cfg(test)]
 mod device_tests;
+#[cfg(test)]
+mod difference_tests;
 #[cfg(test)]
 mod every_layer_tests;
 #[cfg(test)]

@@ -5,38 +5,15 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::embedder::Embedder;
 use super::input::Input;
-use super::layer::{Cx, Features, LayerIssue, LayerSpec, Mode, ModelSummary, Walk};
+use super::layer::{Cx, Features, LayerSpec, Mode, Walk};
+use super::load_error::LoadError;
 use super::ops::Numerics;
 use super::parameters::Parameters;
-use simpipe_artifact::{ModelFile, Weights};
+use simpipe_artifact::{ModelFile, ModelSummary, Weights};
+use simpipe_base::issue::Issue;
 use simpipe_base::param;
 use simpipe_base::seed::Seed;
-
-/// Images that are embedded at once. Fixed, so that memory does not grow with the number of images.
-pub const EMBED_BATCH: usize = 64;
-
-/// Why an artifact is no network.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// `model.json` holds layers that this version does not read.
-    #[error("the layers of the model can't be read: {0}")]
-    Layers(String),
-    /// A tensor is not there.
-    #[error("the weights have no tensor `{0}`")]
-    Missing(String),
-    /// A tensor has another shape.
-    #[error("the tensor `{name}` has the shape {found:?}, but the layers need {expected:?}")]
-    Shape {
-        /// Its name.
-        name: String,
-        /// In the file.
-        found: Vec<usize>,
-        /// From the layers.
-        expected: Vec<usize>,
-    },
-}
 
 /// Layers, their specs and the device that they live on.
 #[derive(Debug, Clone)]
@@ -61,7 +38,7 @@ impl Network {
         input: impl Into<Input>,
         seed: Seed,
         device: &Device,
-    ) -> Result<Self, Vec<LayerIssue>> {
+    ) -> Result<Self, Vec<Issue>> {
         let input = input.into();
         let walked = Walk::through(input, specs)?;
         let parameters = Parameters::init(&walked.weights, seed, device);
@@ -132,7 +109,7 @@ impl Network {
     ///
     /// # Errors
     /// If what these layers give is no vector.
-    pub fn up_to(&self, layers: usize) -> Result<Self, Vec<LayerIssue>> {
+    pub fn up_to(&self, layers: usize) -> Result<Self, Vec<Issue>> {
         let specs = self.specs[..layers.min(self.specs.len())].to_vec();
         let summary = Walk::through(self.input, &specs)?.summary;
         Ok(Self { specs, summary, ..self.clone() })
@@ -142,21 +119,6 @@ impl Network {
     #[must_use]
     pub fn gives_unit_rows(&self) -> bool {
         super::layer::gives_unit_rows(&self.specs)
-    }
-
-    /// The network made ready for many images; it must be made again when weights change.
-    #[must_use]
-    pub fn embedder(&self) -> Embedder<'_> {
-        Embedder::new(self)
-    }
-
-    /// The embeddings of images, as [`Embedder::embed`] gives them.
-    ///
-    /// # Panics
-    /// If `pixels` is not a whole number of examples.
-    #[must_use]
-    pub fn embed(&self, pixels: &[u8]) -> Vec<f32> {
-        self.embedder().embed(pixels)
     }
 
     /// Raw pixels `[n, h, w, c]`, or features `[n, f]`, to embeddings `[n, dim]`, computed with these parameters of the

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
 use super::layer::{Average, Declared, Place};
+use super::load_error::LoadError;
 use super::loss::{Inner, LossSpec, Target};
-use super::network::LoadError;
 use simpipe_artifact::Weights;
 use simpipe_base::seed::Seed;
 

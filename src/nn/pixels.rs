@@ -1,12 +1,13 @@
 //! Examples in the form in which networks take them: one block of bytes a batch.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::input::Input;
 use simpipe_artifact::{ArtifactError, ImagePlace, ImageShape, Images};
 
 /// Images that all have one shape, or features that a network has made of images. Images stay in their files, which are
-/// mapped: what is held of one is where it lies. Features are in memory.
+/// mapped, as pixels or as they came: what is held of one is where it lies. Features are in memory.
 #[derive(Debug)]
 pub struct Pixels {
     /// Height, width, channels; features are the channels of one pixel.
@@ -90,6 +91,15 @@ impl Pixels {
         self.input().bytes()
     }
 
+    /// The most bytes that it takes to make the bytes of one example, beside these.
+    #[must_use]
+    pub fn decoding_memory(&self) -> usize {
+        match &self.held {
+            Held::Mapped(images, _) => usize::try_from(images.decoding_memory()).unwrap_or(usize::MAX),
+            Held::Features(..) => 0,
+        }
+    }
+
     /// How many examples there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -99,12 +109,15 @@ impl Pixels {
         }
     }
 
-    /// The bytes of one example.
+    /// The bytes of one example: without a copy, but of an image that is stored as it came, which is decoded now.
+    ///
+    /// # Panics
+    /// If that is no longer the image that was stored: its file was damaged since the store looked at it.
     #[must_use]
-    pub fn image(&self, at: usize) -> &[u8] {
+    pub fn image(&self, at: usize) -> Cow<'_, [u8]> {
         match &self.held {
-            Held::Mapped(images, places) => images.pixels(&places[at]),
-            Held::Features(bytes, _) => &bytes[at * self.image_size()..(at + 1) * self.image_size()],
+            Held::Mapped(images, places) => images.pixels(&places[at]).unwrap_or_else(|error| panic!("{error}")),
+            Held::Features(bytes, _) => Cow::Borrowed(&bytes[at * self.image_size()..(at + 1) * self.image_size()]),
         }
     }
 
@@ -121,7 +134,7 @@ impl Pixels {
     #[must_use]
     pub fn stack(&self, images: impl ExactSizeIterator<Item = usize>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(images.len() * self.image_size());
-        images.for_each(|at| bytes.extend_from_slice(self.image(at)));
+        images.for_each(|at| bytes.extend_from_slice(&self.image(at)));
         bytes
     }
 
@@ -154,7 +167,7 @@ mod tests {
         writer.finish().unwrap();
         let folder = folder.path().join("images");
         let pixels = Pixels::read(&folder, &[1, 0, 3]).unwrap();
-        assert_eq!((pixels.shape, pixels.count(), pixels.image(1)), ([1, 2, 1], 3, &[10, 10][..]));
+        assert_eq!((pixels.shape, pixels.count(), pixels.image(1)), ([1, 2, 1], 3, Cow::Borrowed(&[10, 10][..])));
         assert_eq!(pixels.stack(0..2), [20, 20, 10, 10]);
         assert_eq!(pixels.batches(2).collect::<Vec<_>>(), [vec![20, 20, 10, 10], vec![40, 40]]);
         let error = Pixels::read(&folder, &[0, 2]).unwrap_err().to_string();

@@ -173,6 +173,55 @@ mod tests {
         assert!(spent_in("layers.7.test", || {}).is_empty(), "what was computed while nobody measured");
     }
 
+    /// What a step of a network spends its time in: all but its last layer is in a `repeat`, as in no other test's.
+    fn step(layers: &serde_json::Value, side: usize) -> Vec<Spent> {
+        use simpipe_base::{param, seed::Seed};
+        let seed = Seed::of_stage(3, "train", None);
+        let layers: Vec<crate::LayerSpec> = param::from_json(layers).unwrap();
+        let mut network = crate::Network::build(&layers, [side, side, 3], seed, &burn::tensor::Device::flex()).unwrap();
+        let read = |name: &str| serde_json::json!(name);
+        let optimizer = param::from_json(&read("adam")).unwrap();
+        let (schedule, loss) =
+            (param::from_json(&read("constant")).unwrap(), param::from_json(&read("triplet")).unwrap());
+        let settings = crate::FitSettings {
+            steps_per_epoch: 1,
+            classes: &[0, 1, 2],
+            ..crate::FitSettings::new(&optimizer, &schedule, &loss, seed)
+        };
+        let start = crate::FitState::start(&network, &settings);
+        spent_in("layers.0.repeat", || {
+            let noise = crate::noise::Noise(side * side * 3);
+            crate::fit(&mut network, start, &settings, &noise, &mut |_| {}, &|| false).unwrap();
+        })
+    }
+
+    /// Every convolution of a residual network (3 x 3 and 1 x 1 at both strides, 7 x 7) and of a mobile one (1 x 1, depthwise 3 x 3 and
+    /// 5 x 5 at both strides) has a kernel of its own there and back, which takes its normalisation and activation with it.
+    #[test]
+    fn convolutions_of_common_networks_train_with_their_normalisations_in_kernels_of_their_own() {
+        use serde_json::json;
+        let mobile: Vec<crate::LayerSpec> =
+            simpipe_base::param::from_json(&json!([{ "backbone": { "architecture": "efficientnet-lite0" } }])).unwrap();
+        let written = simpipe_base::param::Param::write(&mobile, simpipe_base::param::View::Full);
+        let body = written[0]["backbone"]["body"].as_array().unwrap();
+        let mobile: Vec<_> = body.iter().filter(|layer| layer.get("resize").is_none()).cloned().collect();
+        for (body, convolutions) in [(json!(["rescale", "resnet18"]), 20), (json!(mobile), 49)] {
+            let layers = json!([{ "repeat": { "times": 1, "body": body } }, { "metric-embedding": { "size": 8 } }]);
+            let found = step(&layers, 32);
+            let kernels = |back: bool| {
+                let own = found
+                    .iter()
+                    .filter(|spent| spent.operation.starts_with("convolution") && spent.direction().1 == back);
+                own.map(|spent| spent.layer.as_str()).collect::<std::collections::BTreeSet<_>>()
+            };
+            assert_eq!((kernels(false).len(), kernels(true).len()), (convolutions, convolutions), "{found:?}");
+            let alone = ["batch-norm", "relu", "relu6"];
+            let is_alone = |spent: &&Spent| alone.iter().any(|name| spent.layer.ends_with(&format!(".{name}")));
+            let alone: Vec<&Spent> = found.iter().filter(is_alone).collect();
+            assert!(alone.is_empty(), "passes of their own: {alone:?}");
+        }
+    }
+
     #[test]
     fn no_second_is_counted_twice() {
         let pause = |milliseconds| std::thread::sleep(std::time::Duration::from_millis(milliseconds));

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::fit::{FitSettings, Monitor, mean, stopping};
-use super::network::{LoadError, Network};
-use super::optim::OptimizerState;
-use super::parameters::Parameters;
+use super::stopping::{self, Monitor};
 use simpipe_artifact::{ArtifactError, Weights};
 
 /// Weights, moving statistics, the optimiser's memory and the losses so far.
@@ -152,26 +149,12 @@ impl FitState {
     pub fn best_epoch(&self, monitor: &Monitor, steps: u64) -> Option<u64> {
         stopping::best_epoch(&self.monitored(monitor, steps)).map(|at| at as u64 + 1)
     }
+}
 
-    /// The state of a training that has made no step.
-    #[must_use]
-    pub fn start(network: &Network, settings: &FitSettings<'_>) -> Self {
-        let parameters = settings.parameters(network);
-        let beside = |wanted: bool| if wanted { parameters.to_weights_without_memory() } else { Weights::default() };
-        let (ema, slow) = (beside(settings.ema.is_some()), beside(settings.lookahead.is_some()));
-        Self { weights: parameters.to_weights(), ema, slow, ..Self::default() }
-    }
-
-    /// The parameters and the optimiser's memory in this state.
-    pub(super) fn restore(
-        &self,
-        network: &Network,
-        settings: &FitSettings<'_>,
-    ) -> Result<(Parameters, OptimizerState), LoadError> {
-        let mut parameters = settings.parameters(network);
-        parameters.set(&self.weights)?;
-        Ok((parameters, OptimizerState::from_weights(&self.moments, self.steps(), network.device())))
-    }
+/// Summed in `f64`, in order.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a mean of f32 is f32")]
+pub(super) fn mean(losses: &[f32]) -> f32 {
+    (losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64) as f32
 }
 
 /// Numbers of 64 bits in a file of `f32`: four parts of 16 bits each, `[numbers, 4]`. No number is a NaN.

@@ -10,22 +10,33 @@ use petgraph::visit::EdgeRef;
 
 use super::graph::{Edge, Node, Plan};
 use super::{misplaced, sweep};
-use simpipe_base::issue::{Issue, IssueKind, Issues};
+use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::param::{Param, Shape, View};
 use simpipe_base::path;
 use simpipe_base::suggest;
 use simpipe_spec::{Experiment, Input, StageSpec};
-use simpipe_stage::{Catalog, DynStage, Facts, InputFacts, Kind, ParamIssue, Policy, Port};
+use simpipe_stage::{Catalog, DynStage, Facts, InputFacts, Kind, Policy, Port};
 
 /// A graph whose stages may have failed to read.
 type Draft = DiGraph<Option<Arc<dyn DynStage>>, Edge>;
 
+impl Plan {
+    /// Builds and checks the graph.
+    ///
+    /// # Errors
+    /// Every problem found, in the order of the text.
+    pub fn build(experiment: Experiment, catalog: &dyn Catalog) -> Result<Self, Vec<Issue>> {
+        build(experiment, catalog, None)
+    }
+
+    /// The same, where a plan of the same experiment with other values is at hand.
+    pub(super) fn build_like(experiment: Experiment, catalog: &dyn Catalog, like: &Self) -> Result<Self, Vec<Issue>> {
+        build(experiment, catalog, Some(like))
+    }
+}
+
 /// `like` is a plan of the same experiment with other values: what it knows of outside data is not looked up again.
-pub(super) fn build(
-    mut experiment: Experiment,
-    catalog: &dyn Catalog,
-    like: Option<&Plan>,
-) -> Result<Plan, Vec<Issue>> {
+fn build(mut experiment: Experiment, catalog: &dyn Catalog, like: Option<&Plan>) -> Result<Plan, Vec<Issue>> {
     let mut issues = Issues(std::mem::take(&mut experiment.issues));
     check_device(&experiment, catalog, &mut issues);
     let read: Vec<_> = experiment.stages.iter().map(|spec| read(spec, catalog, &mut issues)).collect();
@@ -135,7 +146,7 @@ fn plug(
 fn both(spec: &StageSpec, input: &Input, first: &str, second: &str) -> Issue {
     let message = format!("`{}` takes `{first}` or `{second}`, not both", spec.id);
     let path = format!("stages.{}.inputs.{second}", spec.id);
-    Issue::at(&input.port_place, path, message).help("leave one of the two out")
+    Issue::at(&input.port_place, path, message).help("leave out one of the two")
 }
 
 /// A port that must be plugged, or the one in its place.
@@ -147,7 +158,7 @@ fn lacks(spec: &StageSpec, port: &Port, other: Option<&Port>) -> Issue {
     let needs = or(|port| format!("{} at its port `{}`", port.kind.words(), port.name));
     let write = or(|port| format!("`inputs = {{ {} = \"ID\" }}`", port.name));
     let message = format!("`{}` needs {needs}", spec.id);
-    let help = format!("write {write} with the id of a stage that gives it");
+    let help = format!("write {write} with the id of a stage that produces it");
     Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message).help(help)
 }
 
@@ -163,7 +174,7 @@ fn connect(
     let path = format!("stages.{}.inputs.{}", spec.id, port.name);
     let Some(at) = experiment.stages.iter().position(|stage| stage.id == input.from) else {
         let ids: Vec<&str> = experiment.stages.iter().map(|stage| stage.id.as_str()).collect();
-        let message = format!("`{}` reads `{}`, which no stage is called", spec.id, input.from);
+        let message = format!("`{}` reads `{}`, but no stage has that id", spec.id, input.from);
         issues.push(Issue::at(&input.place, path, message).help(suggest::help(&input.from, &ids)));
         return;
     };
@@ -171,7 +182,7 @@ fn connect(
     if let Some(upstream) = draft[from].as_ref().filter(|upstream| upstream.output() != port.kind) {
         let (wanted, given) = (port.kind.words(), upstream.output().words());
         let (name, id) = (port.name, &spec.id);
-        let message = format!("port `{name}` of `{id}` takes {wanted}, but `{}` gives {given}", input.from);
+        let message = format!("port `{name}` of `{id}` takes {wanted}, but `{}` produces {given}", input.from);
         issues.push(Issue::at(&input.place, path, message).help(givers(experiment, draft, port.kind)));
         return;
     }
@@ -184,7 +195,7 @@ fn givers(experiment: &Experiment, draft: &Draft, kind: Kind) -> String {
     let ids: Vec<&str> =
         draft.node_indices().filter(gives).map(|node| experiment.stages[node.index()].id.as_str()).collect();
     match ids.as_slice() {
-        [] => format!("no stage of this template gives {}: add one", kind.words()),
+        [] => format!("no stage of this template produces {}: add one", kind.words()),
         ids => format!("plug in {}", suggest::one_of(ids)),
     }
 }
@@ -209,7 +220,7 @@ fn refuse_cycles(experiment: &Experiment, issues: &mut Issues) {
         let names: Vec<&str> = names.iter().map(|node| stages[node.index()].id.as_str()).collect();
         let spec = &stages[start.index()];
         let message = format!("stages read from each other in a circle: {}", names.join(" -> "));
-        let help = "take one of these inputs away: what a stage reads must be there before it runs";
+        let help = "remove one of these inputs: a stage can only read what exists before it runs";
         issues.push(Issue::at(&spec.place, format!("stages.{}.inputs", spec.id), message).help(help));
     }
 }
@@ -301,14 +312,9 @@ fn infer(
 }
 
 /// An issue at the place of its parameter, or of the stage's table where the parameter is not written.
-fn placed(spec: &StageSpec, issue: ParamIssue) -> Issue {
-    let place = &spec.params.nearest(&issue.path).place;
-    let placed = Issue::at(place, path::join(&spec.id, &issue.path), issue.message);
-    let placed = if issue.unavailable { placed.kind(IssueKind::Unavailable) } else { placed };
-    match issue.help {
-        Some(help) => placed.help(help),
-        None => placed,
-    }
+fn placed(spec: &StageSpec, issue: Issue) -> Issue {
+    let (place, path) = (&spec.params.nearest(&issue.path).place, path::join(&spec.id, &issue.path));
+    issue.placed(place, path)
 }
 
 #[cfg(test)]
@@ -342,8 +348,8 @@ mod tests {
         fn ports(_: &LinkParams) -> Vec<Port> {
             vec![Port::new("before", Kind::Report, &["out"]).optional()]
         }
-        fn infer(params: &LinkParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
-            if params.size == 0 { Err(vec![ParamIssue::new("size", "too small")]) } else { Ok(Facts::Report) }
+        fn infer(params: &LinkParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
+            if params.size == 0 { Err(vec![Issue::of("size", "too small")]) } else { Ok(Facts::Report) }
         }
         fn run(_: &LinkParams, _: &mut Ctx<'_>) -> Result<(), StageError> {
             Ok(())
@@ -366,8 +372,8 @@ mod tests {
         fn devices(&self) -> &'static [Known<'static>] {
             &[Known { name: "cpu", aka: &[] }]
         }
-        fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
-            Ok(BackendChoice { accepted: vec!["flex".into()], compute: "flex".into() })
+        fn backend(&self, _: &str, _: Option<&str>) -> Result<BackendChoice, StageError> {
+            Ok(BackendChoice { accepted: vec!["flex".into()], compute: "flex".into(), unable: None })
         }
     }
 
@@ -393,6 +399,7 @@ mod tests {
             device: "cpu".into(),
             device_place: place.clone(),
             numerics: None,
+            numerics_place: place.clone(),
             sweep: None,
             pipeline: "links".into(),
             config: "links.toml".into(),
@@ -426,7 +433,7 @@ mod tests {
     fn an_unknown_input_is_named() {
         assert_eq!(
             messages(&[("first", ""), ("second", "frist")]),
-            ["`second` reads `frist`, which no stage is called"]
+            ["`second` reads `frist`, but no stage has that id"]
         );
     }
 }

@@ -7,14 +7,14 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use serde_json::{Value as Json, json};
 
-use super::{KeyParts, Sweep, build};
+use super::{KeyParts, Sweep};
 use simpipe_base::digest::Digest;
 use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::seed::Seed;
 use simpipe_base::source::Place;
 use simpipe_spec::Experiment;
-use simpipe_stage::{Catalog, DynStage, Facts, Policy, Port, SourceDigest};
+use simpipe_stage::{DynStage, Facts, Policy, Port, SourceDigest};
 
 /// A stage in a plan.
 #[derive(Debug, Clone)]
@@ -54,19 +54,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Builds and checks the graph.
-    ///
-    /// # Errors
-    /// Every problem found, in the order of the text.
-    pub fn build(experiment: Experiment, catalog: &dyn Catalog) -> Result<Self, Vec<Issue>> {
-        build::build(experiment, catalog, None)
-    }
-
-    /// The same, where a plan of the same experiment with other values is at hand.
-    pub(super) fn build_like(experiment: Experiment, catalog: &dyn Catalog, like: &Self) -> Result<Self, Vec<Issue>> {
-        build::build(experiment, catalog, Some(like))
-    }
-
     /// What is known of a stage that reads no other, if it is the same here: it hangs on outside data alone.
     pub(super) fn facts_of(&self, id: &str, stage: &dyn DynStage) -> Option<Facts> {
         let node = &self.graph[self.find(id)?];

@@ -71,7 +71,7 @@ fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<Str
         others().filter_map(|stage| Some((stage.id.as_str(), knows(&stage.stage)?))).collect();
     let by_option = issue.place.as_ref().is_some_and(|place| matches!(place.source.layer, Layer::Set(_)));
     let instead = |id: &str, name: &str| {
-        if by_option { format!("set `{id}.{name}` instead") } else { format!("write it below `[{id}]`") }
+        if by_option { format!("set `{id}.{name}` instead") } else { format!("write it under `[{id}]`") }
     };
     let exact: Vec<&str> = homes.iter().filter(|(_, name)| name == key).map(|(id, _)| *id).collect();
     if let Some(first) = exact.first() {

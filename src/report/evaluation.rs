@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ReportData;
+use super::cells::words;
 use super::chart::number;
 use super::evaluated::Evaluated;
-use super::markdown::escape;
-use super::summary::{line, section, table, words};
+use super::markdown::{escape, line, section, table};
 use simpipe_artifact::{Estimate, Evaluation, ExcludedInfo, Figure, Hub};
 
 /// All evaluations, each under the name of its stage.

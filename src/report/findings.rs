@@ -2,7 +2,7 @@
 
 use super::chart::number;
 use super::known_classes::known_classes;
-use super::{Baselines, ReportData, beside, leaks, spec};
+use super::{Baselines, ReportData, beside, interval, leaks};
 use simpipe_artifact::MatchRow;
 
 /// One thing that a reader must know before believing a number.
@@ -37,7 +37,7 @@ pub fn findings(data: &ReportData, baselines: Option<&Baselines>) -> Vec<Finding
         recall_ends_at_one(data),
         known_classes(data),
         unreachable(data),
-        interval(data),
+        interval::finding(data),
     ];
     all.into_iter().flatten().collect()
 }
@@ -174,54 +174,6 @@ fn unreachable(data: &ReportData) -> Option<Finding> {
     (!names.is_empty()).then(|| Finding::new("unreachable", false, text))
 }
 
-/// Wilson's 95 % interval of a share (Wilson, 1927).
-pub(super) fn wilson(share: f64, count: usize) -> (f64, f64) {
-    const Z: f64 = 1.959_963_984_540_054;
-    let n = count as f64;
-    let middle = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-    let reach = Z / (1.0 + Z * Z / n) * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
-    ((middle - reach).max(0.0), (middle + reach).min(1.0))
-}
-
-/// The queries that no self match flatters, and which these are: all, where each was looked up without itself.
-pub(super) fn unflattered(data: &ReportData) -> (Vec<&MatchRow>, &'static str) {
-    let overlap = data.overlap();
-    let rows = &data.matches.0;
-    let apart: Vec<&MatchRow> = rows.iter().filter(|row| !overlap.indexed(row)).collect();
-    let left_out = |row: &MatchRow| !row.neighbours.iter().any(|neighbour| overlap.is_self(row, neighbour));
-    if apart.len() < rows.len() && rows.iter().all(left_out) {
-        return (rows.iter().collect(), "that were looked up without themselves");
-    }
-    (apart, "that are not in the index")
-}
-
-fn interval(data: &ReportData) -> Option<Finding> {
-    if data.matches.0.is_empty() {
-        return None;
-    }
-    let seed = spec::seed(&data.spec).map_or_else(String::new, |seed| format!(" with seed {seed}"));
-    let (rows, which) = unflattered(data);
-    if rows.is_empty() {
-        let text = format!(
-            "This is one training{seed}, and every query meets itself in the index: no interval of these figures would mean \
-             anything. Another seed moves them."
-        );
-        return Some(Finding::new("one-run", false, text));
-    }
-    let share = accuracy(rows.iter().copied());
-    let (low, high) = wilson(share, rows.len());
-    let text = format!(
-        "This is one training{seed}. For the {} queries {which}, drawing other queries alone would move \
-         the {:.1} % between {:.1} % and {:.1} % (Wilson's 95 % interval). That is not the spread of trainings: how \
-         far another seed moves it is for a config with several `seeds` to show.",
-        count(rows.len()),
-        share * 100.0,
-        low * 100.0,
-        high * 100.0
-    );
-    Some(Finding::new("one-run", false, text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,34 +185,6 @@ mod tests {
             .find(|finding| finding.name == name)
             .map(|found| (found.flaw, found.text))
             .unwrap()
-    }
-
-    #[test]
-    fn wilsons_interval_is_the_published_one() {
-        // 0.869 of 1,000: 0.847 to 0.889, as binomial tables give.
-        let (low, high) = wilson(0.869, 1000);
-        assert!((low - 0.8467).abs() < 5e-4 && (high - 0.8885).abs() < 5e-4, "{low} {high}");
-        assert_eq!(wilson(0.0, 10).0, 0.0);
-    }
-
-    #[test]
-    fn queries_looked_up_without_themselves_have_the_interval_too() {
-        let mut data = synthetic::small();
-        // Every query is in the index, and none among its own neighbours: leave-one-out.
-        let own: Vec<u64> = data.matches.0.iter().map(|row| row.query_id).collect();
-        data.index.example_id[..own.len()].copy_from_slice(&own);
-        let (flaw, words) = text(&data, "one-run");
-        assert!(!flaw && words.starts_with("This is one training with seed 42. For the 12 queries"), "{words}");
-        assert!(words.contains("looked up without themselves") && words.contains("Wilson"), "{words}");
-        // Where each meets itself, there is a line with the seed, and no interval.
-        for row in &mut data.matches.0 {
-            row.neighbours[0].example_id = row.query_id;
-        }
-        let (_, words) = text(&data, "one-run");
-        assert!(
-            words.contains("seed 42") && words.contains("every query meets itself") && !words.contains("Wilson"),
-            "{words}"
-        );
     }
 
     #[test]

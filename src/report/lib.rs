@@ -6,6 +6,7 @@
 mod baseline;
 mod beside;
 mod canvas;
+mod cells;
 mod chart;
 mod classes;
 mod comparison;
@@ -13,10 +14,12 @@ mod data;
 mod error;
 mod evaluated;
 mod evaluation;
+mod experiment;
 pub mod figure;
 mod findings;
 mod headline;
 mod inline;
+mod interval;
 mod known_classes;
 mod leaks;
 mod mark;
@@ -25,6 +28,7 @@ mod measured;
 mod page;
 pub mod provenance;
 mod raw;
+mod rows;
 pub mod seeds;
 mod spec;
 mod summary;
@@ -52,7 +56,7 @@ pub use provenance::{FoundCopies, Provenance};
 pub use raw::{RAW_PIXEL_LIMIT, RawPixels, raw_pixels, worth_reading};
 pub use summary::summary;
 pub use text::{InUse, LARGEST as LARGEST_FONT, OwnFont, forbids_embedding};
-pub use web_font::can_be_embedded;
+pub use web_font::{can_be_embedded, lost_on_a_page};
 
 #[cfg(any(test, feature = "testing"))]
 pub mod synthetic;

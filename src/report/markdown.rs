@@ -1,4 +1,4 @@
-//! Text from outside in a page of Markdown: whatever a class, a dataset or an experiment is called, it stays text.
+//! How Markdown is written. Text from outside stays text, whatever a class, a dataset or an experiment is called.
 
 use simpipe_base::visible;
 
@@ -50,6 +50,31 @@ fn ends_with_www(text: &str) -> bool {
 /// Whether a line has only a number so far, as the items of a list begin.
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A paragraph, with the empty line after it.
+pub(super) fn line(page: &mut String, text: &str) {
+    page.push_str(text);
+    page.push_str("\n\n");
+}
+
+pub(super) fn section(page: &mut String, title: &str) {
+    line(page, &format!("## {title}"));
+}
+
+/// A table; every column but the first is a number and stands right.
+pub(super) fn table(page: &mut String, header: &[String], rows: &[Vec<String>]) {
+    let row =
+        |cells: &[String]| format!("| {} |", cells.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" | "));
+    page.push_str(&row(header));
+    page.push('\n');
+    let rule: Vec<&str> = (0..header.len()).map(|at| if at == 0 { "---" } else { "---:" }).collect();
+    page.push_str(&format!("| {} |\n", rule.join(" | ")));
+    for cells in rows {
+        page.push_str(&row(cells));
+        page.push('\n');
+    }
+    page.push('\n');
 }
 
 #[cfg(test)]

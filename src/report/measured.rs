@@ -1,8 +1,7 @@
 //! The section of `report.md` on baselines that a stage has measured.
 
 use super::chart::number;
-use super::markdown::escape;
-use super::summary::{line, section as heading, table};
+use super::markdown::{escape, line, section as heading, table};
 use simpipe_artifact::{BaselineFile, Estimate, Gain};
 
 /// `0.2500 (0.2000 to 0.3000)`; a dash where there is nothing.

@@ -1,15 +1,15 @@
-//! [`Checkpoints`] of a stage over the store's shelf.
+//! [`Checkpoints`] of a stage over the store's set.
 
 use serde_json::json;
 
 use simpipe_base::digest::Digest;
 use simpipe_plan::KeyParts;
 use simpipe_stage::{Checkpoints, DynStage};
-use simpipe_store::{CheckpointShelf, Store};
+use simpipe_store::{CheckpointSet, Store};
 
 /// Checkpoints of one run of a stage.
 pub(super) struct StoredCheckpoints<'a> {
-    shelf: CheckpointShelf<'a>,
+    set: CheckpointSet<'a>,
     warn: &'a (dyn Fn(String) + Sync),
 }
 
@@ -24,12 +24,12 @@ impl<'a> StoredCheckpoints<'a> {
     ) -> Option<Self> {
         let params = stage.resume_params()?;
         let parts = KeyParts { params, ..parts.clone() };
-        Some(Self { shelf: CheckpointShelf::new(store, json!(parts)), warn })
+        Some(Self { set: CheckpointSet::new(store, json!(parts)), warn })
     }
 
-    /// What the store knows the shelf by.
-    pub(super) fn shelf(&self) -> Digest {
-        self.shelf.id()
+    /// What the store knows the set by.
+    pub(super) fn set(&self) -> Digest {
+        self.set.id()
     }
 }
 
@@ -37,23 +37,23 @@ impl<'a> StoredCheckpoints<'a> {
 /// is read, and no object store is asked; `None` where nothing is there, or the stage keeps none.
 pub(super) fn goes_on_after(stage: &dyn DynStage, parts: &KeyParts, store: &Store, steps: Option<u64>) -> Option<u64> {
     let parts = KeyParts { params: stage.resume_params()?, ..parts.clone() };
-    CheckpointShelf::new(store, json!(parts)).furthest_here(steps?).filter(|step| *step > 0)
+    CheckpointSet::new(store, json!(parts)).furthest_here(steps?).filter(|step| *step > 0)
 }
 
 impl Checkpoints for StoredCheckpoints<'_> {
     fn latest(&self, limit: u64) -> Option<(u64, Vec<u8>)> {
-        let (found, damaged) = self.shelf.latest_and_damaged(limit);
+        let (found, damaged) = self.set.latest_and_damaged(limit);
         let after = found.as_ref().map_or(0, |(step, _)| *step);
         for step in damaged {
             (self.warn)(format!(
-                "the checkpoint of step {step} is damaged or gone: training goes on from step {after}"
+                "the checkpoint of step {step} is damaged or gone: training continues from step {after}"
             ));
         }
         found
     }
 
     fn save(&self, step: u64, bytes: &[u8]) {
-        if let Err(error) = self.shelf.save(step, bytes) {
+        if let Err(error) = self.set.save(step, bytes) {
             (self.warn)(format!("no checkpoint of step {step} was kept: {error}"));
         }
     }

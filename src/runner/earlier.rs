@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::executor::BACKEND;
 use simpipe_plan::{KeyParts, Snapshot};
 use simpipe_stage::DynStage;
 use simpipe_store::{Found, Scratch, Store, StoreError};
 
+/// The backend among what made a result.
+pub(super) const BACKEND: &str = "backend";
 /// The folder's name: no port has one like it.
 const FOLDER: &str = "earlier.result";
 

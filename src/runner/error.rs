@@ -93,9 +93,12 @@ impl RunError {
             Self::Unrecorded { .. } => Some("run the same command again: what was done is stored"),
             Self::Sweep(error) => Some(error.help()),
             Self::Ambiguous { .. } => Some("write the whole id"),
+            Self::NoRun { name, .. } if name == "latest" => {
+                Some("there is none yet: `simpipe run CONFIG` makes one; `--root DIR` names another project")
+            }
             Self::NoRun { .. } => Some("`simpipe runs` lists them; `latest` is the newest"),
             Self::Io { source, .. } => simpipe_base::fs::help(source),
-            Self::RecordFormat { .. } => Some("use the simpipe that wrote it, or a newer one"),
+            Self::RecordFormat { .. } => Some("use the version of simpipe that wrote it, or a newer one"),
             Self::Record { .. } => None,
         }
     }
@@ -155,7 +158,7 @@ impl StageFailure {
             }
             Self::Stage(
                 StageError::Failed { .. }
-                | StageError::Param { .. }
+                | StageError::Param(_)
                 | StageError::SourceChanged { .. }
                 | StageError::Io { .. },
             )
@@ -178,9 +181,9 @@ impl StageFailure {
             Self::Stage(error) => error.help(),
             Self::Store(error) => error.help(),
             Self::Missing(_) | Self::Undeclared(_) | Self::Unsaid(_) | Self::Panicked(_) => {
-                Some("this is a mistake in simpipe: please report it with the run's `log.txt`")
+                Some("this is a bug in simpipe: report it with the run's `log.txt`")
             }
-            Self::TimedOut(_) => Some("raise `timeout`; a training goes on from its checkpoint when run again"),
+            Self::TimedOut(_) => Some("raise `timeout`; a training continues from its checkpoint when run again"),
         }
     }
 

@@ -94,13 +94,14 @@ fn scaled(stage: &dyn DynStage, work: &Work, params: &Json) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use simpipe_base::issue::Issue;
     use std::sync::Arc;
 
     use serde_json::json;
 
     use super::*;
     use simpipe_base::params;
-    use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, Stage, StageError};
+    use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, Policy, Port, Stage, StageError};
 
     params! {
         /// Work.
@@ -127,7 +128,7 @@ mod tests {
         fn ports(_: &DigParams) -> Vec<Port> {
             Vec::new()
         }
-        fn infer(_: &DigParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+        fn infer(_: &DigParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
             Ok(Facts::Report)
         }
         fn run(_: &DigParams, _: &mut Ctx<'_>) -> Result<(), StageError> {

@@ -23,11 +23,8 @@ use super::{Event, History, Outcome, earlier, reasons};
 use simpipe_base::digest::Digest;
 use simpipe_base::interrupt::LeftToEnd;
 use simpipe_plan::{KeyParts, Plan, Reason};
-use simpipe_stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Number, Progress, StageError};
+use simpipe_stage::{BackendChoice, Checkpoints, Ctx, CtxParts, Number, Progress, StageError, Unable};
 use simpipe_store::{AcEntry, Damage, Found, Journal, Produced, Store};
-
-/// The backend among what made a result.
-pub(super) const BACKEND: &str = "backend";
 
 /// What all nodes of a run share.
 pub(super) struct Executor<'a> {
@@ -93,6 +90,9 @@ impl Executor<'_> {
             }
         }
         let parts = candidates.compute;
+        if let Some(Unable { message, help }) = self.backend.unable.as_ref().filter(|_| self.is_tensor(node)) {
+            return Err(StageError::failed(message.as_str()).with_help(help.as_str()).into());
+        }
         // Others can use the device meanwhile. Who has the lock and finds the device taken gives the lock back, so no two
         // stages ever wait for what the other holds.
         let on_wait = |pid: Option<u32>| {
@@ -121,11 +121,16 @@ impl Executor<'_> {
             });
         }
         // Whoever has the device waits for nothing else, so this ends.
-        let shared = self.shares_device && self.plan.graph[node].stage.tensor();
+        let shared = self.shares_device && self.is_tensor(node);
         let _device = shared.then(|| self.store.lock(self.device(), &|_| {}, &|| self.cancelled())).transpose()?;
         let entry = self.compute(node, &parts, upstream, &sources)?;
         attempt.computed = true;
         Ok(Some((Outcome::Ran, entry)))
+    }
+
+    /// Whether a stage computes on the device.
+    fn is_tensor(&self, node: NodeIndex) -> bool {
+        self.plan.graph[node].stage.tensor()
     }
 
     /// What the device is locked by among runs that share it.
@@ -202,7 +207,7 @@ impl Executor<'_> {
         let downloads = self.store.downloads();
         let checkpoints = StoredCheckpoints::of(stage, parts, self.store, &on_warning);
         if let (Some(checkpoints), Some(journal)) = (&checkpoints, self.journal) {
-            journal.wanted_checkpoints(self.id(node), key, checkpoints.shelf())?;
+            journal.wanted_checkpoints(self.id(node), key, checkpoints.set())?;
         }
         let mut ctx = Ctx::new(CtxParts {
             id: self.id(node),
@@ -238,10 +243,11 @@ impl Executor<'_> {
         result?;
         let seconds = started.elapsed().as_secs_f64();
         check_outputs(stage.files(), stage.optional_files(), &output)?;
+        let timings = ctx.timings();
         let metrics = self.finite(node, ctx.into_metrics());
         let key_parts = serde_json::to_value(parts).expect("key parts serialize to JSON");
         let _publishing = LeftToEnd::begin(); // what was computed is not thrown away for a few moments
-        Ok(self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, made_by })?)
+        Ok(self.store.publish(scratch, key, Produced { key_parts, metrics, seconds, timings, made_by })?)
     }
 
     /// Passes progress on, but not more than is worth showing.
@@ -267,7 +273,7 @@ impl Executor<'_> {
         let (finite, other): (BTreeMap<_, _>, BTreeMap<_, _>) =
             metrics.into_iter().partition(|(_, value)| value.is_finite());
         for (name, value) in other {
-            self.warn(node, format!("the metric `{name}` is {value} and is left out"));
+            self.warn(node, format!("the metric `{name}` is {value} and is omitted"));
         }
         finite
     }
@@ -279,7 +285,7 @@ fn waiting_for(pid: Option<u32>) -> String {
         Some(pid) if pid == std::process::id() => "another stage of this run".to_owned(),
         Some(pid) => format!("process {pid}"),
     };
-    format!("waiting for {who}, which computes the same result")
+    format!("waiting for {who}, which is computing the same result")
 }
 
 /// What is worth knowing of who computed something; never in a key.
@@ -287,7 +293,7 @@ pub(super) fn made_by(backend: &str) -> BTreeMap<String, String> {
     let machine = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
     BTreeMap::from([
         ("simpipe".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        (BACKEND.to_owned(), backend.to_owned()),
+        (earlier::BACKEND.to_owned(), backend.to_owned()),
         ("machine".to_owned(), machine),
     ])
 }

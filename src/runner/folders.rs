@@ -242,7 +242,7 @@ pub fn reach(root: &Path) -> Vec<RunReach> {
     let of = |record: RunRecord| RunReach {
         state: record.state(),
         keys: record.stages.iter().filter_map(|stage| stage.key).collect(),
-        shelves: std::collections::BTreeMap::new(),
+        sets: std::collections::BTreeMap::new(),
         group: record.group,
         run: record.run,
         name: record.name,

@@ -63,8 +63,13 @@ use simpipe_base::fs::{Inside, is_wrong_place, remove_dir};
 use simpipe_base::interrupt::LeftToEnd;
 use simpipe_base::param::View;
 use simpipe_plan::Plan;
-use simpipe_stage::{Catalog, StageError};
+use simpipe_stage::{BackendChoice, Catalog, StageError};
 use simpipe_store::{AcEntry, Files, Journal, RunStart, Store, StoreError};
+
+/// What a plan's device and `numerics` mean here.
+fn backend_of(plan: &Plan, catalog: &dyn Catalog) -> Result<BackendChoice, StageError> {
+    catalog.backend(&plan.experiment.device, plan.experiment.numerics.as_deref())
+}
 
 /// Where and how to run plans.
 pub struct Runner<'a> {
@@ -127,11 +132,11 @@ struct Finished {
 }
 
 /// Something of nodes, by position in the plan's order.
-type Board<T> = Mutex<BTreeMap<usize, T>>;
+type ByStage<T> = Mutex<BTreeMap<usize, T>>;
 
-/// Every change of a board is one insertion or removal, so a panic elsewhere leaves it whole.
-fn locked<T>(board: &Board<T>) -> MutexGuard<'_, BTreeMap<usize, T>> {
-    board.lock().unwrap_or_else(PoisonError::into_inner)
+/// Every change of these is one insertion or removal, so a panic elsewhere leaves it whole.
+fn locked<T>(stages: &ByStage<T>) -> MutexGuard<'_, BTreeMap<usize, T>> {
+    stages.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Headline numbers of all stages, as `<stage id>.<name>`.
@@ -151,9 +156,9 @@ struct Run<'a> {
     queue: Queue,
     /// Of nodes in the plan's order.
     positions: BTreeMap<NodeIndex, usize>,
-    board: Board<Finished>,
+    finished: ByStage<Finished>,
     /// What is known of stages that wait for the device.
-    parked: Board<Attempt>,
+    waiting: ByStage<Attempt>,
     folder: Inside,
 }
 
@@ -192,7 +197,7 @@ impl Runner<'_> {
         on_event: &(dyn Fn(&Event) + Sync),
         part: Part<'_>,
     ) -> Result<RunRecord, RunError> {
-        let (group, backend) = (part.group(), catalog.backend(&plan.experiment.device).map_err(RunError::Device)?);
+        let (group, backend) = (part.group(), backend_of(plan, catalog).map_err(RunError::Device)?);
         let hardware = catalog.hardware(&backend.compute);
         // Whoever shows events may have a bug: that costs an event, never a result.
         let on_event = &|event: &Event| drop(catch_unwind(AssertUnwindSafe(|| on_event(event))));
@@ -291,7 +296,7 @@ impl Runner<'_> {
         };
         match self.store.journal(start) {
             Err(StoreError::Io { source, .. }) if is_wrong_place(&source) => {
-                tracing::warn!("the store may only be read, so it keeps no journal of this run: {source}");
+                tracing::warn!("the store is read-only, so it keeps no journal of this run: {source}");
                 Ok((None, None))
             }
             // What is stored can be used all the same.
@@ -305,9 +310,9 @@ impl Runner<'_> {
 
     fn run_stages(&self, executor: Executor<'_>, folder: Inside) -> Vec<Finished> {
         let plan = executor.plan;
-        let (board, parked) = (Mutex::default(), Mutex::default());
+        let (finished, waiting) = (Mutex::default(), Mutex::default());
         let positions = plan.order.iter().enumerate().map(|(at, node)| (*node, at)).collect();
-        let run = Run { executor, queue: Queue::new(plan), positions, board, parked, folder };
+        let run = Run { executor, queue: Queue::new(plan), positions, finished, waiting, folder };
         let span = tracing::Span::current();
         std::thread::scope(|scope| {
             for _ in 1..self.jobs.clamp(1, plan.order.len().max(1)) {
@@ -330,19 +335,19 @@ impl Run<'_> {
     fn work(&self) {
         while let Some(held) = self.queue.next(&|| self.executor.cancelled()) {
             let at = held.at();
-            let mut attempt = locked(&self.parked).remove(&at).unwrap_or_default();
+            let mut attempt = locked(&self.waiting).remove(&at).unwrap_or_default();
             let started = Instant::now();
             let result = self.try_until_done(&held, &mut attempt);
             attempt.seconds += started.elapsed().as_secs_f64();
             let Some(result) = result.transpose() else {
-                locked(&self.parked).insert(at, attempt); // first, for others may take it up as soon as it is parked
+                locked(&self.waiting).insert(at, attempt); // first, for others may take it up as soon as it is waiting
                 held.park();
                 continue;
             };
             let finished = self.finished(at, attempt, result);
             let ok = finished.entry.is_some();
             self.say_finished(at, &finished.record);
-            locked(&self.board).insert(at, finished);
+            locked(&self.finished).insert(at, finished);
             held.finish(ok);
         }
     }
@@ -363,7 +368,7 @@ impl Run<'_> {
             held.give_device();
             attempt.retries += 1;
             let (made, of, pause) = (attempt.retries, tries + 1, retry::pause(attempt.retries));
-            let next = format!("the next begins in {:.1} s", pause.as_secs_f64());
+            let next = format!("the next starts in {:.1} s", pause.as_secs_f64());
             self.executor.warn(node, format!("try {made} of {of} failed: {failure}; {next}"));
             if !retry::wait(pause, &|| self.executor.cancelled()) {
                 return Err(StageError::Interrupted.into());
@@ -376,7 +381,7 @@ impl Run<'_> {
         let node = plan.order[held.at()];
         let stored = |node: NodeIndex| {
             let at = self.positions.get(&node)?;
-            locked(&self.board).get(at).and_then(|finished| finished.entry.clone())
+            locked(&self.finished).get(at).and_then(|finished| finished.entry.clone())
         };
         // A hit looks at nothing but what it reads: a run that finds all copies no more entries than there are edges.
         let read = plan.upstream(node).into_iter();
@@ -410,6 +415,7 @@ impl Run<'_> {
                 record.saved_seconds = if outcome == Outcome::Hit { entry.seconds } else { 0.0 };
                 record.files.clone_from(&entry.files);
                 record.made_by.clone_from(&entry.made_by);
+                record.timings.clone_from(&entry.timings.0);
                 Finished { record, entry: Some(entry) }
             }
             Err(failure) => {
@@ -438,6 +444,7 @@ impl Run<'_> {
             key: None,
             seconds: 0.0,
             saved_seconds: 0.0,
+            timings: BTreeMap::new(),
             retries: 0,
             reason: None,
             reasons: Vec::new(),
@@ -480,7 +487,7 @@ impl Run<'_> {
 
     /// Every stage in the order of the plan, those that were not reached as skipped.
     fn into_finished(self) -> Vec<Finished> {
-        let mut board = std::mem::take(&mut *locked(&self.board));
-        (0..self.executor.plan.order.len()).map(|at| board.remove(&at).unwrap_or_else(|| self.skipped(at))).collect()
+        let mut finished = std::mem::take(&mut *locked(&self.finished));
+        (0..self.executor.plan.order.len()).map(|at| finished.remove(&at).unwrap_or_else(|| self.skipped(at))).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{RunError, RunRecord, listing};
+use super::RunError;
 use simpipe_base::fs;
 
 /// The file's name.
@@ -23,7 +23,7 @@ pub fn read(folder: &Path) -> Option<String> {
 ///
 /// # Errors
 /// If it can't be written; an earlier one is then still whole.
-pub fn write(folder: &Path, text: &str) -> Result<(), RunError> {
+pub(crate) fn write(folder: &Path, text: &str) -> Result<(), RunError> {
     let path = folder.join(FILE);
     let text = text.trim();
     if text.is_empty() {
@@ -31,9 +31,6 @@ pub fn write(folder: &Path, text: &str) -> Result<(), RunError> {
         removed.map_err(RunError::io("remove", &path))?;
     } else {
         fs::write_atomic(&path, format!("{text}\n").as_bytes()).map_err(RunError::io("write", &path))?;
-    }
-    if let Ok(record) = RunRecord::read(folder) {
-        listing::remember(folder, &record);
     }
     Ok(())
 }

@@ -66,6 +66,9 @@ pub struct StageRecord {
     pub seconds: f64,
     /// How long the work of a hit took when it was done.
     pub saved_seconds: f64,
+    /// How long parts of the work took, in this run or when it was done, in seconds, where the stage tells them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub timings: BTreeMap<String, f64>,
     /// How often it was tried again after a failure.
     #[serde(default)]
     pub retries: u32,

@@ -23,7 +23,7 @@ struct State {
     missing: Vec<usize>,
     ready: BTreeSet<usize>,
     /// Those of `ready` that found the device taken: they start with it, or not yet.
-    parked: BTreeSet<usize>,
+    waiting: BTreeSet<usize>,
     running: usize,
     /// Who has the device.
     device: Option<usize>,
@@ -47,11 +47,11 @@ impl Queue {
         let missing: Vec<usize> =
             plan.order.iter().map(|node| plan.graph.edges_directed(*node, Direction::Incoming).count()).collect();
         let ready = (0..missing.len()).filter(|at| missing[*at] == 0).collect();
-        let (parked, blocked) = (BTreeSet::new(), BTreeMap::new());
+        let (waiting, blocked) = (BTreeSet::new(), BTreeMap::new());
         Self {
             after: plan.order.iter().map(|node| after(*node)).collect(),
             tensor: plan.order.iter().map(|node| plan.graph[*node].stage.tensor()).collect(),
-            state: Mutex::new(State { missing, ready, parked, running: 0, device: None, blocked }),
+            state: Mutex::new(State { missing, ready, waiting, running: 0, device: None, blocked }),
             changed: Condvar::new(),
         }
     }
@@ -68,11 +68,11 @@ impl Queue {
             if cancelled() {
                 return None;
             }
-            let free = |at: &usize| state.device.is_none() || !state.parked.contains(at);
+            let free = |at: &usize| state.device.is_none() || !state.waiting.contains(at);
             if let Some(at) = state.ready.iter().copied().find(free) {
                 state.ready.remove(&at);
                 state.running += 1;
-                if state.parked.remove(&at) {
+                if state.waiting.remove(&at) {
                     state.device = Some(at);
                 }
                 return Some(Held { queue: self, at, returned: false });
@@ -150,7 +150,7 @@ impl Held<'_> {
         self.returned = true;
         let mut state = self.queue.state();
         state.running -= 1;
-        state.parked.insert(self.at);
+        state.waiting.insert(self.at);
         state.ready.insert(self.at);
         drop(state);
         self.queue.changed.notify_all();

@@ -39,7 +39,7 @@ impl Runner<'_> {
         catalog: &dyn Catalog,
         on_event: &(dyn Fn(&Event) + Sync),
     ) -> Result<RunRecord, RunError> {
-        let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
+        let backend = super::backend_of(plan, catalog).map_err(RunError::Device)?;
         let (began, started, look) = (clock::now(), Instant::now(), Look::begin(&plan.experiment.project));
         let watch = Watch::begin();
         let (run, inside) = folders::create(self.root, &plan.experiment.name, began)?;

@@ -82,7 +82,7 @@ impl<'a> Forecast<'a> {
     /// # Errors
     /// If the device can't be used or the store can't be read.
     pub fn of(plan: &'a Plan, catalog: &dyn Catalog, store: &Store, root: &std::path::Path) -> Result<Self, RunError> {
-        let backend = catalog.backend(&plan.experiment.device).map_err(RunError::Device)?;
+        let backend = super::backend_of(plan, catalog).map_err(RunError::Device)?;
         let ids = plan.order.iter().map(|node| plan.graph[*node].id.as_str());
         let order = folders::order_of(Some(store));
         let history = History::read(root, &order, plan, ids);
@@ -210,7 +210,7 @@ impl<'a> Forecast<'a> {
 /// # Errors
 /// If the device can't be used or a source can't be read.
 pub fn own_parts(plan: &Plan, node: NodeIndex, catalog: &dyn Catalog, store: &Store) -> Result<KeyParts, StageError> {
-    let backend = catalog.backend(&plan.experiment.device)?;
+    let backend = super::backend_of(plan, catalog)?;
     let sources = Sources::of(plan, node, store)?;
     Ok(plan.key_parts(node, BTreeMap::new(), sources.digests, &inputs::key_name(&backend.compute)))
 }

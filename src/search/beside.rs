@@ -1,22 +1,34 @@
-//! Rows that were added to an index after it was made, and rows of it that are gone: what a search among them finds is merged
-//! with what the index's own search finds, by distance.
+//! What has changed in an index since it was made: rows that were added, and rows of it that are gone. What a search among the
+//! former finds is merged with what the index's own search finds among those that are left, by distance.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 
-use super::distance::Rows;
-use super::knn::Hit;
 use simpipe_artifact::{Distance, IndexRows};
 
+use super::added::Added;
+use super::distance::Rows;
+use super::knn::Hit;
+use super::marks::Marks;
+use super::method::Search;
+
+/// The first example id of what was added: no dataset has as many examples.
+pub const FIRST_ID: u64 = 1 << 63;
+
 /// What has changed in an index since it was made. Positions of added rows follow those of the index.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Beside {
-    /// The rows that were added, ready for the distance.
-    pub added: IndexRows,
-    /// Positions among the added ones that don't count any more, in increasing order.
-    pub dead: Arc<[u32]>,
-    /// Positions of the index that don't count any more, in increasing order.
-    pub gone: Arc<[u32]>,
+    /// The rows that were added.
+    pub added: Added,
+    /// Rows of the index that don't count any more.
+    pub gone: Marks,
+}
+
+impl Beside {
+    /// Nothing has changed in an index of vectors of a length that is searched so.
+    #[must_use]
+    pub fn nothing(dim: usize, distance: Distance, search: &Search) -> Self {
+        Self { added: Added::new(dim, distance, search), gone: Marks::default() }
+    }
 }
 
 /// The `k` nearest of two lists, each nearest first; `added` counts its rows from 0, the result from `first`. Of those that are
@@ -48,35 +60,25 @@ fn behind(hit: Hit, first: u32) -> Hit {
     Hit { row: hit.row + first, ..hit }
 }
 
-/// Positions of both lists, in increasing order, each once.
-#[must_use]
-pub fn both(one: &Arc<[u32]>, other: &[u32]) -> Arc<[u32]> {
-    if other.is_empty() {
-        return one.clone();
-    }
-    let mut all: Vec<u32> = one.iter().chain(other).copied().collect();
-    all.sort_unstable();
-    all.dedup();
-    all.into()
-}
-
 /// The rows of some hits alone, and the hits counted among them: an index of a few rows for whoever judges one query.
 /// `rows` are the index's, whose vectors need not be in `index`.
 #[must_use]
-pub fn gathered(hits: &[Hit], index: &IndexRows, rows: Rows<'_>, added: &IndexRows) -> (IndexRows, Vec<Hit>) {
-    let mut few = IndexRows { dim: rows.dim().max(added.dim), ..IndexRows::default() };
+pub fn gathered(hits: &[Hit], index: &IndexRows, rows: Rows<'_>, added: &Added) -> (IndexRows, Vec<Hit>) {
+    let mut few = IndexRows { dim: rows.dim().max(added.dim()), ..IndexRows::default() };
     let mut vectors = Vec::new();
+    let first = index.label.len();
     for hit in hits {
         let row = hit.row as usize;
-        let (from, at) = if row < index.label.len() { (index, row) } else { (added, row - index.label.len()) };
-        few.example_id.push(from.example_id[at]);
-        few.label.push(from.label[at]);
-        few.digest.push(from.digest[at].clone());
-        if row < index.label.len() {
+        if row < first {
+            few.example_id.push(index.example_id[row]);
+            few.label.push(index.label[row]);
             vectors.extend_from_slice(rows.row(row));
-        } else {
-            vectors.extend_from_slice(&added.vectors[at * added.dim..(at + 1) * added.dim]);
+            continue;
         }
+        let place = u32::try_from(row - first).unwrap_or(u32::MAX);
+        few.example_id.push(FIRST_ID + u64::from(place));
+        few.label.push(added.row(place).map_or(-1, |row| row.label));
+        vectors.extend_from_slice(added.vector(place));
     }
     few.vectors = vectors.into();
     let hits = (0..).zip(hits).map(|(row, hit)| Hit { row, distance: hit.distance }).collect();
@@ -85,6 +87,7 @@ pub fn gathered(hits: &[Hit], index: &IndexRows, rows: Rows<'_>, added: &IndexRo
 
 #[cfg(test)]
 mod tests {
+    use super::super::added::AddedRow;
     use super::*;
 
     fn hits(pairs: &[(u32, f32)]) -> Vec<Hit> {
@@ -100,26 +103,24 @@ mod tests {
     }
 
     #[test]
-    fn positions_of_both_lists_stay_in_order() {
-        let one: Arc<[u32]> = [2, 7].into();
-        assert_eq!(both(&one, &[])[..], [2, 7]);
-        assert_eq!(both(&one, &[1, 7, 9])[..], [1, 2, 7, 9]);
-    }
-
-    #[test]
     fn a_few_rows_are_those_of_the_hits() {
-        let rows = |first: u64, vectors: &[f32]| IndexRows {
-            example_id: (first..).take(vectors.len()).collect(),
-            label: (0..).take(vectors.len()).collect(),
-            digest: vectors.iter().map(ToString::to_string).collect(),
-            vectors: vectors.to_vec().into(),
+        let index = IndexRows {
+            example_id: vec![10, 11],
+            label: vec![0, 1],
+            vectors: vec![0.0, 1.0].into(),
             dim: 1,
             ..IndexRows::default()
         };
-        let (index, added) = (rows(10, &[0.0, 1.0]), rows(90, &[5.0, 6.0]));
+        let mut added = Added::new(1, Distance::Euclidean, &Search::Exact);
+        for (label, number) in [(7, 5.0), (8, 6.0)] {
+            added.add(AddedRow { label, digest: number.to_string() }, &[number]).unwrap();
+        }
         let (few, renumbered) =
             gathered(&hits(&[(3, 0.1), (1, 0.2)]), &index, Rows::new(&index.vectors, 1).unwrap(), &added);
-        assert_eq!((few.example_id, few.label, few.vectors.to_vec()), (vec![91, 11], vec![1, 1], vec![6.0, 1.0]));
+        assert_eq!(
+            (few.example_id, few.label, few.vectors.to_vec()),
+            (vec![FIRST_ID + 1, 11], vec![8, 1], vec![6.0, 1.0])
+        );
         assert_eq!(renumbered, hits(&[(0, 0.1), (1, 0.2)]));
     }
 }

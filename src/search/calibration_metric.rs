@@ -3,7 +3,7 @@
 use simpipe_base::choice;
 
 choice! {
-    /// What a threshold achieves. Where a fraction is of nothing (0/0), it is 0.
+    /// What a threshold achieves. A fraction 0/0 is 0.
     pub enum CalibrationMetric {
         /// Harmonic mean of precision and recall, `2 tp / (2 tp + fp + fn)`.
         #[aka("f_score", "f1_score", "f_measure")]

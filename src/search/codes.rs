@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use super::distance::Rows;
+use super::marks::Marks;
 use super::top_k::TopK;
 use super::wide::widest;
 use simpipe_artifact::{BitCodes, ByteCodes, Distance};
@@ -51,7 +52,7 @@ impl Bytes {
     }
 
     /// The rows with the best scores.
-    pub(super) fn best(&self, query: &[f32], count: usize) -> Vec<u32> {
+    pub(super) fn best(&self, query: &[f32], count: usize, gone: &Marks) -> Vec<u32> {
         let (query, scale) = coded(query);
         let ByteCodes { codes, scales, bias } = &self.made;
         let mut top = TopK::new(count.min(scales.len()));
@@ -64,10 +65,18 @@ impl Bytes {
                 let rows = codes.chunks_exact(self.dim).zip(&scales[first..]).zip(&bias[first..]);
                 scores.extend(rows.map(|((code, own), bias)| bias - scale * own * product(&query, code) as f32));
             });
-            top.offer(&scores, u32::try_from(first).unwrap_or(u32::MAX));
+            offer(&mut top, &mut scores, first, gone);
         }
         top.finish().0
     }
+}
+
+/// Takes the scores of some rows, those that are gone behind all others.
+fn offer(top: &mut TopK, scores: &mut [f32], first: usize, gone: &Marks) {
+    let position = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
+    let gone = gone.among(position(first)..position(first + scores.len()));
+    gone.for_each(|row| scores[row as usize - first] = f32::INFINITY);
+    top.offer(scores, position(first));
 }
 
 /// A row as bytes from -127 to 127, and what one of them is worth.
@@ -109,7 +118,7 @@ impl Bits {
     }
 
     /// The rows with the fewest bits that differ.
-    pub(super) fn best(&self, query: &[f32], count: usize) -> Vec<u32> {
+    pub(super) fn best(&self, query: &[f32], count: usize, gone: &Marks) -> Vec<u32> {
         let query: Vec<u64> = bits(query, &self.made.means).collect();
         let mut top = TopK::new(count.min(self.rows));
         let mut scores = Vec::with_capacity(BLOCK);
@@ -121,7 +130,7 @@ impl Bits {
                     |row: &[u64]| query.iter().zip(row).map(|(q, k)| (q ^ k).count_ones()).sum::<u32>() as f32;
                 scores.extend(words.chunks_exact(query.len().max(1)).map(differing));
             });
-            top.offer(&scores, u32::try_from(at * BLOCK).unwrap_or(u32::MAX));
+            offer(&mut top, &mut scores, at * BLOCK, gone);
         }
         top.finish().0
     }
@@ -161,22 +170,23 @@ mod tests {
     #[test]
     fn the_nearest_have_the_best_scores() {
         // 130 numbers: three words, the last of two bits.
+        let none = Marks::default();
         let rows = crate::drawn::numbers(300 * 130);
         let rows = Rows::new(&rows, 130).unwrap();
         for distance in [Distance::Cosine, Distance::InnerProduct, Distance::SquaredEuclidean] {
             let bytes = Bytes::new(&rows, distance);
-            assert!((0..300).all(|row| bytes.best(rows.row(row), 1) == [row as u32]), "{distance:?}");
+            assert!((0..300).all(|row| bytes.best(rows.row(row), 1, &none) == [row as u32]), "{distance:?}");
         }
         let bits = Bits::new(&rows);
-        assert!((0..300).all(|row| bits.best(rows.row(row), 1) == [row as u32]));
+        assert!((0..300).all(|row| bits.best(rows.row(row), 1, &none) == [row as u32]));
         assert_eq!(
-            (bits.best(rows.row(0), 1000).len(), Bits::bytes_per_row(130), Bytes::bytes_per_row(130)),
+            (bits.best(rows.row(0), 1000, &none).len(), Bits::bytes_per_row(130), Bytes::bytes_per_row(130)),
             (300, 24, 138)
         );
         let nothing = Rows::new(&[], 0).unwrap();
         assert!(
-            Bits::new(&nothing).best(&[], 3).is_empty()
-                && Bytes::new(&nothing, Distance::Cosine).best(&[], 3).is_empty()
+            Bits::new(&nothing).best(&[], 3, &none).is_empty()
+                && Bytes::new(&nothing, Distance::Cosine).best(&[], 3, &none).is_empty()
         );
     }
 }

@@ -16,7 +16,7 @@ pub enum SearchError {
         position: usize,
     },
     /// The numbers are not a whole number of rows.
-    #[error("{numbers} numbers are no whole number of vectors of length {dim}")]
+    #[error("{numbers} numbers are not a whole number of vectors of length {dim}")]
     Ragged {
         /// How many there are.
         numbers: usize,

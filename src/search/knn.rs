@@ -14,13 +14,17 @@ use rayon::prelude::*;
 
 use super::SearchError;
 use super::distance::{EUCLIDEAN_ZERO, Rows, between, square_norm};
+use super::marks::Marks;
+use super::ranking::{Among, key_of, ranked_hits};
 use super::scores::{scaled_products, transposed};
-use super::top_k::{TopK, key, position, ranked};
+use super::top_k::TopK;
 use super::wide::widest;
 use simpipe_artifact::Distance;
 
-/// Queries in a tile: the unit of parallel work.
+/// Queries in a tile, at most: the unit of parallel work.
 const QUERY_TILE: usize = 256;
+/// Queries in a tile, at least: each tile reads all rows.
+const SMALLEST_TILE: usize = 16;
 /// Rows in a tile: its scores (512 KiB with [`QUERY_TILE`]) stay in the second-level cache.
 const ROW_TILE: usize = 512;
 /// Excluded rows beyond this are skipped one by one instead of being preselected with the others.
@@ -47,6 +51,13 @@ pub struct Wanted {
     pub k: usize,
     /// Positions of rows that don't count, such as the query itself; in increasing order.
     pub excluded: Arc<[u32]>,
+}
+
+impl Wanted {
+    /// Whether a row counts.
+    pub(super) fn counts(&self, row: u32) -> bool {
+        self.excluded.binary_search(&row).is_err()
+    }
 }
 
 /// Rows prepared for exact search.
@@ -145,22 +156,41 @@ impl<'a> ExactSearch<'a> {
         wanted: &[Wanted],
         visit: impl Fn(usize, &[Hit]) -> T + Sync,
     ) -> Result<Vec<T>, SearchError> {
+        self.map_living(queries, wanted, &Marks::default(), visit)
+    }
+
+    /// The same among the rows that are not `gone`.
+    ///
+    /// # Errors
+    /// As [`ExactSearch::map`].
+    ///
+    /// # Panics
+    /// As there.
+    pub fn map_living<T: Send>(
+        &self,
+        queries: Rows<'_>,
+        wanted: &[Wanted],
+        gone: &Marks,
+        visit: impl Fn(usize, &[Hit]) -> T + Sync,
+    ) -> Result<Vec<T>, SearchError> {
         assert_eq!(queries.len(), wanted.len(), "one wish a query");
         if !queries.is_empty() && !self.rows.is_empty() && queries.dim() != self.rows.dim() {
             return Err(SearchError::Dimension { queries: queries.dim(), rows: self.rows.dim() });
         }
-        let tiles: Vec<Vec<T>> = (0..queries.len().div_ceil(QUERY_TILE))
+        // Few queries are divided among all threads.
+        let size = queries.len().div_ceil(rayon::current_num_threads()).clamp(SMALLEST_TILE, QUERY_TILE);
+        let tiles: Vec<Vec<T>> = (0..queries.len().div_ceil(size))
             .into_par_iter()
             .map(|tile| {
                 if self.stopped() {
                     return Err(SearchError::Stopped);
                 }
-                let tile = tile * QUERY_TILE..((tile + 1) * QUERY_TILE).min(queries.len());
-                let preselected = self.preselect(queries, wanted, tile.clone());
+                let tile = tile * size..((tile + 1) * size).min(queries.len());
+                let preselected = self.preselect(queries, wanted, gone, tile.clone());
                 let search = |(query, preselected): (usize, Preselected)| {
                     let stopped = self.stopped();
-                    let hits =
-                        if stopped { Vec::new() } else { self.finish(queries.row(query), &wanted[query], preselected) };
+                    let among = Among { wanted: &wanted[query], gone };
+                    let hits = if stopped { Vec::new() } else { self.finish(queries.row(query), among, preselected) };
                     visit(query, &hits)
                 };
                 let found = tile.zip(preselected).map(search).collect();
@@ -182,7 +212,7 @@ impl<'a> ExactSearch<'a> {
     }
 
     /// For each query of a tile: rows that hold the nearest, by the score `bias - weight * q.k`.
-    fn preselect(&self, queries: Rows<'_>, wanted: &[Wanted], tile: Range<usize>) -> Vec<Preselected> {
+    fn preselect(&self, queries: Rows<'_>, wanted: &[Wanted], gone: &Marks, tile: Range<usize>) -> Vec<Preselected> {
         let Some(weight) = self.product_weight() else { return tile.map(|_| Preselected::default()).collect() };
         let dim = self.rows.dim();
         let asked = transposed(queries.span(tile.clone()), dim);
@@ -200,11 +230,15 @@ impl<'a> ExactSearch<'a> {
                 None => Cow::Owned(transposed(self.rows.span(rows.clone()), dim)),
             };
             scaled_products(-weight, &asked, &turned, dim, scores);
-            let first = u32::try_from(start).expect("fewer than 2^32 rows");
+            let position = |row: usize| u32::try_from(row).expect("fewer than 2^32 rows");
+            let (first, gone) = (position(start), gone.among(position(start)..position(rows.end)));
+            let gone: Vec<usize> = gone.map(|row| row as usize - start).collect();
             for (top, scores) in tops.iter_mut().zip(scores.chunks_exact_mut(rows.len())) {
                 if let Some(bias) = self.bias.get(rows.clone()) {
                     widest(|| scores.iter_mut().zip(bias).for_each(|(score, bias)| *score += bias));
                 }
+                // Behind all others.
+                gone.iter().for_each(|row| scores[*row] = f32::INFINITY);
                 top.offer(scores, first);
             }
         }
@@ -224,10 +258,11 @@ impl<'a> ExactSearch<'a> {
     }
 
     /// The nearest of the preselected rows, or of all rows where the preselection proves nothing.
-    fn finish(&self, query: &[f32], wanted: &Wanted, preselected: Preselected) -> Vec<Hit> {
+    fn finish(&self, query: &[f32], among: Among<'_>, preselected: Preselected) -> Vec<Hit> {
+        let wanted = among.wanted;
         if preselected.known {
             let complete = preselected.rows.len() == self.rows.len();
-            let hits = self.rank(query, wanted, preselected.rows);
+            let hits = self.rank(query, among, preselected.rows);
             let last = hits.get(wanted.k.wrapping_sub(1)).map(|hit| f64::from(hit.distance));
             let proven = match (last, preselected.beyond) {
                 (Some(last), Some(beyond)) => self.is_beyond(query, beyond.into(), last),
@@ -237,7 +272,7 @@ impl<'a> ExactSearch<'a> {
                 return hits;
             }
         }
-        self.scan(query, wanted)
+        self.scan(query, among)
     }
 
     /// Whether every row whose score is at least `score` is certainly farther than `last`.
@@ -272,53 +307,35 @@ impl<'a> ExactSearch<'a> {
     }
 
     /// The nearest of some rows by their exact distances.
-    pub(super) fn rank(&self, query: &[f32], wanted: &Wanted, rows: Vec<u32>) -> Vec<Hit> {
-        let counts = |row: &u32| wanted.excluded.binary_search(row).is_err();
-        // One integer a row sorts several times as fast as a pair.
-        let exact = |row: u32| ranked(self.key(self.exact(query, row)), row);
-        let mut hits: Vec<u64> = widest(|| rows.iter().copied().filter(counts).map(exact).collect());
-        hits.sort_unstable();
-        hits.truncate(wanted.k);
-        let hit = |ranked: u64| Hit { row: position(ranked), distance: self.distance_of(key(ranked)) };
-        hits.into_iter().map(hit).collect()
+    pub(super) fn rank(&self, query: &[f32], among: Among<'_>, mut rows: Vec<u32>) -> Vec<Hit> {
+        rows.retain(|row| among.counts(*row));
+        ranked_hits(self.distance, query, rows, |row| self.rows.row(row as usize), among.wanted.k)
     }
 
     /// The nearest of all rows, one distance at a time.
-    pub(super) fn scan(&self, query: &[f32], wanted: &Wanted) -> Vec<Hit> {
-        let mut top = TopK::new(wanted.k.min(self.rows.len()));
+    pub(super) fn scan(&self, query: &[f32], among: Among<'_>) -> Vec<Hit> {
+        let mut top = TopK::new(among.wanted.k.min(self.rows.len()));
         let mut keys = Vec::with_capacity(ROW_TILE);
-        let mut excluded = wanted.excluded.iter().map(|row| *row as usize).peekable();
+        let position = |row: usize| u32::try_from(row).expect("fewer than 2^32 rows");
+        let mut excluded = among.wanted.excluded.iter().map(|row| *row as usize).peekable();
+        let mut gone = among.gone.iter().map(|row| row as usize).peekable();
         let mut start = 0;
         while start < self.rows.len() {
-            if excluded.next_if(|row| *row <= start).is_some_and(|row| row == start) {
+            let left_out = [excluded.next_if(|row| *row <= start), gone.next_if(|row| *row <= start)];
+            if left_out.contains(&Some(start)) {
                 start += 1;
                 continue;
             }
-            let end = excluded.peek().copied().unwrap_or(usize::MAX).max(start);
+            let next = |row: Option<&usize>| row.copied().unwrap_or(usize::MAX).max(start);
+            let end = next(excluded.peek()).min(next(gone.peek()));
             let rows = start..(start + ROW_TILE).min(self.rows.len()).min(end);
-            let exact = |row: usize| self.key(between(self.distance, query, self.rows.row(row)));
+            let exact = |row: usize| key_of(self.distance, between(self.distance, query, self.rows.row(row)));
             keys.clear();
             widest(|| keys.extend(rows.clone().map(exact)));
-            top.offer(&keys, u32::try_from(start).expect("fewer than 2^32 rows"));
+            top.offer(&keys, position(start));
             start = rows.end;
         }
-        self.rank(query, wanted, top.finish().0)
-    }
-
-    #[inline(always)]
-    fn exact(&self, query: &[f32], row: u32) -> f32 {
-        between(self.distance, query, self.rows.row(row as usize))
-    }
-
-    /// A number that is smaller the nearer, with one zero.
-    #[inline(always)]
-    fn key(&self, distance: f32) -> f32 {
-        0.0 + if self.distance.larger_is_nearer() { -distance } else { distance }
-    }
-
-    /// The distance of a [`key`](Self::key), with one zero too.
-    fn distance_of(&self, key: f32) -> f32 {
-        0.0 + if self.distance.larger_is_nearer() { -key } else { key }
+        self.rank(query, among, top.finish().0)
     }
 }
 

@@ -105,12 +105,40 @@ fn the_preselection_proves_itself_on_ordinary_rows() {
     let exact = ExactSearch::new(Rows::new(&rows, dim).unwrap(), Distance::Cosine);
     let queries = Rows::new(&queries, dim).unwrap();
     let wanted = vec![Wanted { k: 10, excluded: Arc::default() }; 20];
-    for (query, preselected) in exact.preselect(queries, &wanted, 0..20).into_iter().enumerate() {
+    for (query, preselected) in exact.preselect(queries, &wanted, &Marks::default(), 0..20).into_iter().enumerate() {
         assert_eq!(preselected.rows.len(), 26);
-        let hits = exact.rank(queries.row(query), &wanted[query], preselected.rows);
+        let among = Among { wanted: &wanted[query], gone: &Marks::default() };
+        let hits = exact.rank(queries.row(query), among, preselected.rows);
         let beyond = preselected.beyond.unwrap().into();
         assert!(exact.is_beyond(queries.row(query), beyond, hits[9].distance.into()), "query {query}");
     }
+}
+
+#[test]
+fn rows_that_are_gone_are_as_if_excluded_whatever_prepares_the_search() {
+    let dim = 5;
+    let rows = unit(numbers(2_000 * dim, 9), dim);
+    let gone: Marks = (0..2_000).filter(|row| row % 3 != 1 && !(700..1300).contains(row)).collect();
+    let excluded: Arc<[u32]> = gone.iter().collect();
+    let queries = Rows::new(&rows[..40 * dim], dim).unwrap();
+    for distance in Distance::ALL {
+        let own = |at: u32| Wanted { k: 8, excluded: [at, at + 700].into() };
+        let wanted: Vec<Wanted> = (0..40).map(own).collect();
+        let all = |wanted: &Wanted| Wanted { k: 8, excluded: both(&excluded, &wanted.excluded) };
+        let expected: Vec<Vec<Hit>> =
+            (0..40).map(|at| naive(&rows, queries.row(at), distance, &all(&wanted[at]))).collect();
+        let rows = Rows::new(&rows, dim).unwrap();
+        for exact in [ExactSearch::new(rows, distance), ExactSearch::unprepared(rows, distance)] {
+            let found = exact.map_living(queries, &wanted, &gone, |_, hits| hits.to_vec()).unwrap();
+            assert_eq!(found, expected, "{distance:?}");
+        }
+    }
+}
+
+/// Positions of both, in their order.
+fn both(one: &[u32], other: &[u32]) -> Arc<[u32]> {
+    let all: std::collections::BTreeSet<u32> = one.iter().chain(other).copied().collect();
+    all.into_iter().collect()
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! believed, [`isotonic`] how probable a label is at each distance, [`judge`] answers a query by all of these,
 //! [`near_copies`] finds images that show the same. Knows no stage and no file.
 
+mod added;
 pub mod beside;
 pub mod calibration;
 mod calibration_metric;
@@ -18,20 +19,25 @@ pub mod isotonic;
 mod ivf_pq;
 pub mod judge;
 pub mod knn;
+mod marks;
 pub mod matcher;
 pub mod method;
 pub mod near_copies;
 pub mod overlap;
+mod pieces;
+mod ranking;
 pub mod recall;
 pub mod reference;
 mod rough;
 mod scores;
 pub mod searcher;
+mod shelves;
 mod sortable;
 mod top_k;
 pub mod vectors;
 mod wide;
 
+pub use added::{Added, AddedRow};
 pub use beside::Beside;
 pub use calibration::{Counting, Curve, Judged};
 pub use calibration_metric::{CalibrationMetric, Counts, Population};
@@ -40,6 +46,7 @@ pub use hnsw::living::LivingGraph;
 pub use isotonic::Isotonic;
 pub use judge::{Answer, Judge};
 pub use knn::{ExactSearch, Hit};
+pub use marks::Marks;
 pub use matcher::{Matcher, Verdict};
 pub use method::Search;
 pub use searcher::{Searcher, Structure};

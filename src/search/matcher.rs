@@ -5,7 +5,7 @@ use simpipe_base::check;
 use simpipe_base::{choice, params};
 
 params! {
-    /// How many neighbours have a say.
+    /// How many neighbours vote.
     pub struct Vote {
         /// Neighbours looked at.
         #[aka("top_k", "n_neighbors", "num_neighbors", "neighbors", "neighbours")]

@@ -16,16 +16,16 @@ params! {
     /// { hnsw = { links = 16, build-width = 200, search-width = 64, min-recall = 0.95 } }
     /// ```
     pub struct Hnsw {
-        /// Links of a vector to others; twice as many in the lowest layer.
+        /// Number of links per vector; twice as many in the lowest layer.
         #[aka("m", "connectivity", "max_connections")]
         links: usize = 16 => check::between(2, 256),
-        /// Vectors that are looked at together while the graph is built: more take longer and make better links.
+        /// Width of the search while the graph is built: more takes longer and makes better links.
         #[aka("ef_construction", "expansion_add", "ef_build")]
         build_width: usize = 200 => check::between(1, 100_000),
-        /// Vectors that are looked at together in a search: more take longer and find more of the nearest.
+        /// Width of a search: more takes longer and finds more of the nearest.
         #[aka("ef", "ef_search", "expansion_search")]
         search_width: usize = 64 => check::between(1, 100_000),
-        /// The stage fails if the search finds a smaller share of the ten nearest than that.
+        /// The stage fails if the search finds a smaller share of the ten nearest.
         #[aka("recall", "target_recall")]
         min_recall: f64 = 0.95 => check::between(0.0, 1.0),
     }
@@ -44,17 +44,17 @@ params! {
         /// Lists; about four times the square root of the number of vectors if it is left out.
         #[aka("nlist", "num_lists", "num_partitions", "clusters", "n_lists")]
         lists: Option<usize> = None => check::between(1, 1_000_000).optional(),
-        /// Lists that are looked through for a query: the nearest ones.
+        /// Number of lists to search per query, nearest first.
         #[aka("nprobe", "nprobes", "n_probes")]
         probes: usize = 32 => check::between(1, 1_000_000),
         /// Parts of a vector, of a byte each; they must split it evenly. One for each four numbers if it is left out, or as
         /// near to that as the length allows.
         #[aka("sub_vectors", "num_sub_vectors", "m", "pq_dim", "M")]
         parts: Option<usize> = None => check::between(1, 65_536).optional(),
-        /// How many times as many vectors as are wanted are compared by their own numbers.
+        /// How many times the wanted number of vectors to compare exactly.
         #[aka("oversampling", "rescore_multiplier", "refine_factor", "k_factor")]
         candidates: usize = 10 => check::between(1, 1000),
-        /// The stage fails if the search finds a smaller share of the ten nearest than that.
+        /// The stage fails if the search finds a smaller share of the ten nearest.
         #[aka("recall", "target_recall")]
         min_recall: f64 = 0.95 => check::between(0.0, 1.0),
     }
@@ -78,10 +78,10 @@ impl IvfPq {
 params! {
     /// One byte a number: all vectors are compared by these, and the best once more by their own numbers.
     pub struct Int8 {
-        /// How many times as many vectors as are wanted are compared by their own numbers.
+        /// How many times the wanted number of vectors to compare exactly.
         #[aka("oversampling", "rescore_multiplier", "refine_factor")]
         candidates: usize = 4 => check::between(1, 1000),
-        /// The stage fails if the search finds a smaller share of the ten nearest than that.
+        /// The stage fails if the search finds a smaller share of the ten nearest.
         #[aka("recall", "target_recall")]
         min_recall: f64 = 0.95 => check::between(0.0, 1.0),
     }
@@ -91,10 +91,10 @@ params! {
     /// One bit a number, on which side of the mean it is: all vectors are compared by the bits in which they differ, and the
     /// best once more by their own numbers. For long vectors and the cosine distance.
     pub struct Binary {
-        /// How many times as many vectors as are wanted are compared by their own numbers.
+        /// How many times the wanted number of vectors to compare exactly.
         #[aka("oversampling", "rescore_multiplier", "refine_factor")]
         candidates: usize = 32 => check::between(1, 1000),
-        /// The stage fails if the search finds a smaller share of the ten nearest than that.
+        /// The stage fails if the search finds a smaller share of the ten nearest.
         #[aka("recall", "target_recall")]
         min_recall: f64 = 0.95 => check::between(0.0, 1.0),
     }
@@ -113,7 +113,7 @@ choice! {
         /// Lists of vectors around centres, and one byte for each part of a vector.
         #[aka("IndexIVFPQ", "pq", "product_quantization")]
         "ivf-pq" => IvfPq(IvfPq),
-        /// One byte a number: a quarter of what is read for each query.
+        /// One byte per dimension: reads a quarter of the bytes per query.
         #[version = 2]
         #[aka("sq8", "scalar", "scalar_quantization", "IndexScalarQuantizer")]
         "int8" => Int8(Int8),

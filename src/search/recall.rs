@@ -12,9 +12,56 @@ pub const NEAREST: usize = 10;
 /// Rows that are looked up, at most.
 pub const SAMPLED: usize = 1000;
 
-/// The share of the [`NEAREST`] nearest rows that a search finds, over a sample of [`SAMPLED`] rows, each without itself: the
-/// same sample for the same number of rows. A row that is as far as the last of the nearest counts as one. 1 where there is
-/// nothing to find.
+/// Rows that are looked up, and what is near them: what a search should find.
+#[derive(Debug)]
+pub struct Sample {
+    distance: Distance,
+    dim: usize,
+    /// The rows, and of each that it does not count itself.
+    values: Vec<f32>,
+    wanted: Vec<Wanted>,
+    /// How many rows are near each, and how far the last of these is.
+    near: Vec<(usize, f32)>,
+}
+
+impl Sample {
+    /// A sample of [`SAMPLED`] rows, with the [`NEAREST`] of each without itself: the same one of as many rows.
+    ///
+    /// # Errors
+    /// If it is to stop.
+    pub fn of(rows: Rows<'_>, distance: Distance, stop: &(dyn Fn() -> bool + Sync)) -> Result<Self, SearchError> {
+        let (drawn, dim) = (sample(rows.len(), SAMPLED), rows.dim());
+        let values: Vec<f32> = drawn.iter().flat_map(|row| rows.row(*row as usize)).copied().collect();
+        let wanted: Vec<Wanted> = drawn.iter().map(|row| Wanted { k: NEAREST, excluded: [*row].into() }).collect();
+        let last = |_: usize, hits: &[Hit]| (hits.len(), hits.last().map_or(0.0, |hit| hit.distance));
+        let asked = Rows::checked(&values, dim);
+        let near = ExactSearch::new(rows, distance).stopped_by(stop).map(asked, &wanted, last)?;
+        Ok(Self { distance, dim, values, wanted, near })
+    }
+
+    /// The share of what is near that a search finds. A row that is as far as the last of the nearest counts as one. 1 where
+    /// there is nothing to find.
+    ///
+    /// # Errors
+    /// If it is to stop.
+    pub fn share_found(&self, searcher: &Searcher<'_>) -> Result<f64, SearchError> {
+        let near_enough = |query: usize, hits: &[Hit]| {
+            let (_, last) = self.near[query];
+            let is_near = |hit: &&Hit| {
+                if self.distance.larger_is_nearer() { hit.distance >= last } else { hit.distance <= last }
+            };
+            hits.iter().filter(is_near).count()
+        };
+        let found = searcher.map(Rows::checked(&self.values, self.dim), &self.wanted, near_enough)?;
+        let (found, there) =
+            (found.into_iter().sum::<usize>(), self.near.iter().map(|(count, _)| count).sum::<usize>());
+        #[expect(clippy::cast_precision_loss, reason = "at most ten thousand")]
+        let share = found as f64 / there as f64;
+        Ok(if there == 0 { 1.0 } else { share })
+    }
+}
+
+/// The share of the [`NEAREST`] nearest rows that a search finds, over a [`Sample`].
 ///
 /// # Errors
 /// If it is to stop.
@@ -24,24 +71,7 @@ pub fn recall(
     searcher: &Searcher<'_>,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<f64, SearchError> {
-    let drawn = sample(rows.len(), SAMPLED);
-    let values: Vec<f32> = drawn.iter().flat_map(|row| rows.row(*row as usize)).copied().collect();
-    let asked = Rows::checked(&values, rows.dim());
-    let wanted: Vec<Wanted> = drawn.iter().map(|row| Wanted { k: NEAREST, excluded: [*row].into() }).collect();
-    let last = |_: usize, hits: &[Hit]| (hits.len(), hits.last().map_or(0.0, |hit| hit.distance));
-    let exact = ExactSearch::new(rows, distance).stopped_by(stop).map(asked, &wanted, last)?;
-    let near_enough = |query: usize, hits: &[Hit]| {
-        let (_, last) = exact[query];
-        let is_near = |hit: &&Hit| {
-            if distance.larger_is_nearer() { hit.distance >= last } else { hit.distance <= last }
-        };
-        hits.iter().filter(is_near).count()
-    };
-    let found: usize = searcher.map(asked, &wanted, near_enough)?.into_iter().sum();
-    let there: usize = exact.iter().map(|(count, _)| count).sum();
-    #[expect(clippy::cast_precision_loss, reason = "at most ten thousand")]
-    let share = found as f64 / there as f64;
-    Ok(if there == 0 { 1.0 } else { share })
+    Sample::of(rows, distance, stop)?.share_found(searcher)
 }
 
 #[cfg(test)]

@@ -8,15 +8,21 @@ use super::distance::Rows;
 use super::hnsw::{Fixed, Pool};
 use super::ivf_pq::Products;
 use super::knn::{ExactSearch, Hit, Wanted};
+use super::marks::Marks;
 use super::method::Search;
+use super::ranking::Among;
 use super::rough::Rough;
+use super::top_k::{key, position};
 use super::{SearchError, hnsw};
 use simpipe_artifact::{Codes, Distance, Graph};
 
 /// So many are looked for among codes where fewer are wanted.
 const FEWEST: usize = 10;
 /// The share of all rows from which on it is as fast to compare all of them.
-const WORTH_ALL: usize = 4;
+pub(super) const WORTH_ALL: usize = 4;
+
+/// How far a rough cosine is never off: far more than its roundings come to.
+const ROUGH: f32 = 1e-4;
 
 /// Rows prepared for a method.
 pub struct Searcher<'a> {
@@ -194,8 +200,25 @@ impl<'a> Searcher<'a> {
         wanted: &[Wanted],
         visit: impl Fn(usize, &[Hit]) -> T + Sync,
     ) -> Result<Vec<T>, SearchError> {
+        self.map_living(queries, wanted, &Marks::default(), visit)
+    }
+
+    /// The same among the rows that are not `gone`.
+    ///
+    /// # Errors
+    /// As [`Searcher::map`].
+    ///
+    /// # Panics
+    /// As there.
+    pub fn map_living<T: Send>(
+        &self,
+        queries: Rows<'_>,
+        wanted: &[Wanted],
+        gone: &Marks,
+        visit: impl Fn(usize, &[Hit]) -> T + Sync,
+    ) -> Result<Vec<T>, SearchError> {
         if matches!(self.method, Method::Exact) {
-            return self.exact.map(queries, wanted, visit);
+            return self.exact.map_living(queries, wanted, gone, visit);
         }
         assert_eq!(queries.len(), wanted.len(), "one wish a query");
         if !queries.is_empty() && queries.dim() != self.rows.dim() {
@@ -205,36 +228,48 @@ impl<'a> Searcher<'a> {
             if self.stop.is_some_and(|stop| stop()) {
                 return Err(SearchError::Stopped);
             }
-            Ok(visit(query, &self.one(queries.row(query), &wanted[query])))
+            Ok(visit(query, &self.one(queries.row(query), Among { wanted: &wanted[query], gone })))
         };
         (0..queries.len()).into_par_iter().map(search).collect()
     }
 
-    fn one(&self, query: &[f32], wanted: &Wanted) -> Vec<Hit> {
-        let (count, k) = (self.rows.len(), wanted.k.saturating_add(wanted.excluded.len()));
+    fn one(&self, query: &[f32], among: Among<'_>) -> Vec<Hit> {
+        let Among { wanted, gone } = among;
+        let living = self.rows.len().saturating_sub(gone.len());
+        let k = wanted.k.saturating_add(wanted.excluded.len());
         let look_at = |times: usize| k.max(FEWEST).saturating_mul(times);
+        let worth = |looked_at: usize| looked_at < living / WORTH_ALL;
         let candidates = match &self.method {
             Method::Exact => None,
             Method::Graph { layers, pool, width } => {
                 let width = k.max(*width);
                 let rough = Rough::new(self.rows, self.distance);
-                let walk = || pool.with(|visited| layers.near(&rough, query, width, |_| true, visited));
-                (width < count / WORTH_ALL).then(walk)
+                let counts = |row: u32| !gone.has(row);
+                let walk = || pool.with(|room| layers.near(&rough, query, width, counts, room));
+                // Most of a walk would go over what is gone, where that is most.
+                let few_gone = living >= self.rows.len() / WORTH_ALL;
+                (worth(width) && few_gone).then(walk).map(|found| self.believed(&found, k))
             }
             Method::Products { products, times, probes } => {
-                (look_at(*times) < count / WORTH_ALL).then(|| products.best(query, look_at(*times), *probes))
+                worth(look_at(*times)).then(|| products.best(query, look_at(*times), *probes, gone))
             }
-            Method::Bytes { bytes, times } => {
-                (look_at(*times) < count / WORTH_ALL).then(|| bytes.best(query, look_at(*times)))
-            }
-            Method::Bits { bits, times } => {
-                (look_at(*times) < count / WORTH_ALL).then(|| bits.best(query, look_at(*times)))
-            }
+            Method::Bytes { bytes, times } => worth(look_at(*times)).then(|| bytes.best(query, look_at(*times), gone)),
+            Method::Bits { bits, times } => worth(look_at(*times)).then(|| bits.best(query, look_at(*times), gone)),
         };
-        let found = candidates.map(|rows| self.exact.rank(query, wanted, rows)).unwrap_or_default();
-        let there = count.saturating_sub(wanted.excluded.len());
+        let found = candidates.map(|rows| self.exact.rank(query, among, rows)).unwrap_or_default();
+        let there = living.saturating_sub(wanted.excluded.len());
         // Where a walk ends among few of the rows, all are compared.
-        if found.len() < wanted.k.min(there) { self.exact.scan(query, wanted) } else { found }
+        if found.len() < wanted.k.min(there) { self.exact.scan(query, among) } else { found }
+    }
+
+    /// Of what a walk has found, nearest first, what may be among the `k` nearest: between vectors of unit length a rough
+    /// distance is off by far less than what it is allowed here.
+    fn believed(&self, found: &[u64], k: usize) -> Vec<u32> {
+        let last = match (self.distance, found.get(k.wrapping_sub(1))) {
+            (Distance::Cosine, Some(last)) => key(*last) + ROUGH,
+            _ => f32::INFINITY,
+        };
+        found.iter().take_while(|near| key(**near) <= last).map(|near| position(*near)).collect()
     }
 }
 

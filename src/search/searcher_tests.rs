@@ -19,7 +19,7 @@ fn methods() -> Vec<Search> {
     let all = json!([
         "exact", "hnsw", { "hnsw": { "links": 8, "build-width": 60, "search-width": 100 } }, "int8", "binary",
         { "ivf-pq": { "lists": 30, "probes": 24, "candidates": 20 } },
-            { "ivf-pq": { "lists": 1, "parts": 32, "candidates": 20 } },
+        { "ivf-pq": { "lists": 1, "parts": 32, "candidates": 20 } },
     ]);
     param::from_json(&all).unwrap()
 }
@@ -31,16 +31,19 @@ fn share_found(exact: &[Vec<Hit>], found: &[Vec<Hit>]) -> f64 {
     same as f64 / all as f64
 }
 
+/// As many as leave a quarter of them beyond what the method looks at that looks at most.
+const ROWS: usize = 1_500;
+const DIM: usize = 32;
+
 #[test]
 fn every_method_finds_what_is_near_with_the_distances_of_exact() {
-    let (values, asked) = (embeddings(3000, 64, 1), embeddings(100, 64, 2));
+    let (values, asked) = (embeddings(ROWS, DIM, 1), embeddings(30, DIM, 2));
     for distance in Distance::ALL {
-        let rows = Vectors::new(&values, 64, distance).unwrap();
-        let asked = Vectors::new(&asked, 64, distance).unwrap();
+        let rows = Vectors::new(&values, DIM, distance).unwrap();
+        let asked = Vectors::new(&asked, DIM, distance).unwrap();
         // The second is left out of what the third finds.
-        let wanted: Vec<Wanted> = (0..100)
-            .map(|at| Wanted { k: 10, excluded: if at % 3 == 0 { [1, 7, 20].into() } else { [].into() } })
-            .collect();
+        let left_out = |at: usize| if at.is_multiple_of(3) { [1, 7, 20].into() } else { [].into() };
+        let wanted: Vec<Wanted> = (0..30).map(|at| Wanted { k: 5, excluded: left_out(at) }).collect();
         let nothing = Structure::nothing();
         let exact = Searcher::new(rows.rows(), distance, &Search::Exact, &nothing);
         let exact = exact.nearest(asked.rows(), &wanted).unwrap();
@@ -51,18 +54,40 @@ fn every_method_finds_what_is_near_with_the_distances_of_exact() {
             let least = if search.refuses(distance).is_some() || search == Search::Exact { 1.0 } else { 0.9 };
             let share = share_found(&exact, &found);
             assert!(share >= least, "{} {}: {share}", search.name(), distance.name());
-            assert!(
-                found.iter().zip(&wanted).all(
-                    |(hits, wanted)| hits.len() == 10 && hits.iter().all(|hit| !wanted.excluded.contains(&hit.row))
-                )
-            );
-            // As deep as the index, all of it is found.
-            let all = vec![Wanted { k: 4000, excluded: [].into() }; 100];
-            let deep = searcher.map(asked.rows(), &all, |_, hits| hits.len()).unwrap();
-            assert_eq!(deep, [3000; 100], "{}", search.name());
+            let whole = |(hits, wanted): (&Vec<Hit>, &Wanted)| {
+                hits.len() == 5 && hits.iter().all(|hit| !wanted.excluded.contains(&hit.row))
+            };
+            assert!(found.iter().zip(&wanted).all(whole));
             let few = Searcher::for_few(rows.rows(), distance, &search, &structure);
             assert!(share_found(&exact, &few.nearest(asked.rows(), &wanted).unwrap()) >= least);
         }
+    }
+}
+
+#[test]
+fn every_method_finds_all_where_all_is_wanted_and_nothing_that_is_gone() {
+    let (values, asked) = (embeddings(ROWS, DIM, 1), embeddings(30, DIM, 2));
+    let gone: Marks = (0..ROWS as u32).step_by(9).collect();
+    let rows = Vectors::new(&values, DIM, Distance::Cosine).unwrap();
+    let asked = Vectors::new(&asked, DIM, Distance::Cosine).unwrap();
+    let wanted = |k: usize, queries: usize| vec![Wanted { k, ..Wanted::default() }; queries];
+    let nothing = Structure::nothing();
+    let exact = Searcher::new(rows.rows(), Distance::Cosine, &Search::Exact, &nothing);
+    let exact = exact.map_living(asked.rows(), &wanted(5, 30), &gone, |_, hits| hits.to_vec()).unwrap();
+    for search in methods() {
+        let structure = Structure::new(rows.rows(), Distance::Cosine, &search, &|| false).unwrap();
+        let searcher = Searcher::new(rows.rows(), Distance::Cosine, &search, &structure);
+        let found = searcher.map_living(asked.rows(), &wanted(5, 30), &gone, |_, hits| hits.to_vec()).unwrap();
+        assert!(found.iter().all(|hits| hits.len() == 5 && hits.iter().all(|hit| !gone.has(hit.row))));
+        assert!(share_found(&exact, &found) >= 0.9, "{}: {}", search.name(), share_found(&exact, &found));
+        // As deep as the index, all of it is found.
+        let two = Rows::new(asked.rows().span(0..2), DIM).unwrap();
+        let deep = |gone: &Marks| searcher.map_living(two, &wanted(4000, 2), gone, |_, hits| hits.len()).unwrap();
+        assert_eq!((deep(&Marks::default()), deep(&gone)), (vec![ROWS; 2], vec![ROWS - gone.len(); 2]));
+        // Where hardly anything is left, that is found.
+        let most: Marks = (0..ROWS as u32).filter(|row| row % 200 != 7).collect();
+        let left = searcher.map_living(two, &wanted(9, 2), &most, |_, hits| hits.len()).unwrap();
+        assert_eq!(left, [8; 2], "{}", search.name());
     }
 }
 

@@ -39,17 +39,8 @@ impl<'a> Vectors<'a> {
     /// # Errors
     /// If `values` is no whole number of rows, holds NaN or an infinity, or, for the cosine distance, a row of zeros.
     pub fn new(values: &'a [f32], dim: usize, distance: Distance) -> Result<Self, SearchError> {
-        let rows = Rows::new(values, dim)?;
-        let as_they_are = Self { values: Cow::Borrowed(values), dim };
-        if distance != Distance::Cosine || rows.is_empty() {
-            return Ok(as_they_are);
-        }
-        let square = |row: usize| square_norm(rows.row(row));
-        if let Some(position) = (0..rows.len()).into_par_iter().position_first(|row| square(row) == 0.0) {
-            return Err(SearchError::Zero { position });
-        }
-        if (0..rows.len()).into_par_iter().all(|row| is_unit(square(row))) {
-            return Ok(as_they_are);
+        if are_comparable(values, dim, distance)? {
+            return Ok(Self { values: Cow::Borrowed(values), dim });
         }
         let mut scaled = values.to_vec();
         to_unit_length(&mut scaled, dim);
@@ -60,9 +51,9 @@ impl<'a> Vectors<'a> {
     ///
     /// # Errors
     /// As [`Vectors::new`].
-    pub fn owning(values: Vec<f32>, dim: usize, distance: Distance) -> Result<Vectors<'static>, SearchError> {
-        let scaled = Vectors::new(&values, dim, distance)?.into_scaled();
-        Ok(Vectors { values: Cow::Owned(scaled.unwrap_or(values)), dim })
+    pub fn owning(mut values: Vec<f32>, dim: usize, distance: Distance) -> Result<Vectors<'static>, SearchError> {
+        make_comparable(&mut values, dim, distance)?;
+        Ok(Vectors { values: Cow::Owned(values), dim })
     }
 
     /// The vectors.
@@ -85,6 +76,31 @@ impl<'a> Vectors<'a> {
             Cow::Borrowed(_) => None,
         }
     }
+}
+
+/// Whether a distance can compare vectors as they are; for the cosine distance all must be of unit length.
+fn are_comparable(values: &[f32], dim: usize, distance: Distance) -> Result<bool, SearchError> {
+    let rows = Rows::new(values, dim)?;
+    if distance != Distance::Cosine || rows.is_empty() {
+        return Ok(true);
+    }
+    let square = |row: usize| square_norm(rows.row(row));
+    match (0..rows.len()).into_par_iter().position_first(|row| square(row) == 0.0) {
+        Some(position) => Err(SearchError::Zero { position }),
+        None => Ok((0..rows.len()).into_par_iter().all(|row| is_unit(square(row)))),
+    }
+}
+
+/// Scales vectors where a distance asks for that, in place: there may be no room for a second copy of them. Says whether it did.
+///
+/// # Errors
+/// As [`Vectors::new`].
+pub fn make_comparable(values: &mut [f32], dim: usize, distance: Distance) -> Result<bool, SearchError> {
+    let as_they_are = are_comparable(values, dim, distance)?;
+    if !as_they_are {
+        to_unit_length(values, dim);
+    }
+    Ok(!as_they_are)
 }
 
 /// Scales every row of `dim` numbers to unit length; rows of zeros, and those of unit length already, stay as they are.

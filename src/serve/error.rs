@@ -47,6 +47,14 @@ pub enum ServeError {
         /// Where the damage begins.
         at: usize,
     },
+    /// A vector in it is none that can be searched.
+    #[error("a vector in `{}` can't be searched: {error}", .path.display())]
+    Unsearchable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: simpipe_search::SearchError,
+    },
     /// The system gives no thread.
     #[error("can't start a thread: {0}")]
     Thread(io::Error),
@@ -64,7 +72,7 @@ impl ServeError {
             Self::Foreign { .. } | Self::Format { .. } => {
                 Some("serve it under another name, `--name NAME`, and add the images again")
             }
-            Self::Damaged { .. } => {
+            Self::Damaged { .. } | Self::Unsearchable { .. } => {
                 Some("put a copy back, or move the file away and add the images again; nothing of it was changed")
             }
             Self::Io { .. } | Self::Thread(_) => None,

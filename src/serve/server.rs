@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use super::body::{self, BodyLimits};
-use super::collection::{Collection, Served, now};
+use super::collection::{Collection, Searching, Served, now};
 use super::engine::{Engine, Parts};
 use super::files::Files;
 use super::limits::{Budget, Limits};
@@ -158,7 +158,8 @@ fn open(about: &About, asker: &Asker, folder: PathBuf, writable: bool) -> Result
     let model_use = serde_json::to_string(asker.model_use()).unwrap_or_default();
     let model = format!("{} {model_use} {}", about.model, asker.distance().name());
     let origin = Origin { model: Digest::of(model.as_bytes()).to_string(), dim: asker.dim() };
-    let mut index = Collection::new(asker.rows(), asker.classes(), asker.dim());
+    let searching = Searching { dim: asker.dim(), distance: asker.distance(), search: asker.search() };
+    let mut index = Collection::new(asker.rows(), asker.classes(), searching);
     let files = if writable { Files::open(&folder, &origin)? } else { None };
     let (files, replay) = match files {
         Some((files, replay)) => (Some(files), replay),
@@ -170,7 +171,8 @@ fn open(about: &About, asker: &Asker, folder: PathBuf, writable: bool) -> Result
             replay.torn
         );
     }
-    replay.changes.iter().for_each(|change| index.apply(change));
+    let unsearchable = |error| ServeError::Unsearchable { path: folder.join(log::FILE), error };
+    replay.changes.iter().try_for_each(|change| index.apply(change)).map_err(unsearchable)?;
     let index = Arc::new(RwLock::new(Arc::new(index)));
     let writer = match files {
         Some(files) => Ok(Writer::start(files, index.clone(), SLACK).map_err(ServeError::Thread)?),

@@ -2,15 +2,16 @@
 //! only then shows them to those who ask.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::collection::{Collection, Known, Served, now};
+use super::collection::{Collection, Known, Served, now, show};
 use super::files::{Draft, Files, Unwritten};
 use super::log::Change;
 use super::problem::Problem;
 use simpipe_base::interrupt::LeftToEnd;
+use simpipe_search::SearchError;
 
 /// Wishes that become durable together at most.
 const TOGETHER: usize = 256;
@@ -39,7 +40,13 @@ type Answer = Result<Vec<bool>, Problem>;
 enum Order {
     Wish(Wish, oneshot::Sender<Answer>),
     /// A shorter log of what the first bytes of this one say.
-    Compacted(Result<Draft, String>),
+    Compacted(Box<Result<Shorter, String>>),
+}
+
+/// A shorter log, and the index as whoever reads it from its start will have it.
+struct Shorter {
+    draft: Draft,
+    index: Collection,
 }
 
 /// Takes wishes; the thread ends with the last of these.
@@ -82,9 +89,6 @@ struct Work {
     broken: Option<String>,
 }
 
-/// What a group of wishes has decided about an image: its class, or that it is gone.
-type Pending = BTreeMap<String, Option<String>>;
-
 impl Work {
     fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         while let Some(first) = orders.blocking_recv() {
@@ -93,7 +97,7 @@ impl Work {
             for order in std::iter::once(first).chain(more) {
                 match order {
                     Order::Wish(wish, reply) => wishes.push((wish, reply)),
-                    Order::Compacted(draft) => drafts.push(draft),
+                    Order::Compacted(draft) => drafts.push(*draft),
                 }
             }
             drafts.into_iter().for_each(|draft| self.take(draft));
@@ -105,12 +109,14 @@ impl Work {
     /// Decides about wishes in their order, writes what they change, shows it, and only then answers.
     fn group(&mut self, wishes: Vec<(Wish, oneshot::Sender<Answer>)>) {
         let _end = LeftToEnd::begin();
-        let (mut pending, mut left) = (Pending::new(), self.read().len());
+        // A copy, which nobody sees before it is written down.
+        let mut next = Collection::clone(&self.read());
         let (mut changes, mut answers) = (Vec::new(), Vec::new());
         for (wish, reply) in wishes {
-            let decided = match &self.broken {
-                Some(words) => Err(Problem::unwritten(words.clone())),
-                None => self.decide(wish, &mut pending, &mut left, &mut changes),
+            let decided = match (&self.broken, wish) {
+                (Some(words), _) => Err(Problem::unwritten(words.clone())),
+                (None, Wish::Add(additions)) => add(&mut next, additions, &mut changes),
+                (None, Wish::Delete(digest)) => delete(&mut next, digest, &mut changes),
             };
             answers.push((decided, reply));
         }
@@ -121,11 +127,8 @@ impl Work {
             }
             Problem::unwritten(words)
         });
-        if unwritten.is_none() {
-            let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-            let own = Arc::make_mut(&mut index);
-            changes.iter().for_each(|change| own.apply(change));
-            drop(index);
+        if unwritten.is_none() && !changes.is_empty() {
+            show(&self.index, next);
             if let Some(since) = &mut self.since {
                 since.extend(changes);
             }
@@ -141,14 +144,6 @@ impl Work {
         now(&self.index)
     }
 
-    fn decide(&self, wish: Wish, pending: &mut Pending, left: &mut usize, changes: &mut Vec<Change>) -> Answer {
-        let index = self.read();
-        match wish {
-            Wish::Add(additions) => add(&index, additions, pending, left, changes),
-            Wish::Delete(digest) => delete(&index, digest, pending, left, changes),
-        }
-    }
-
     /// Has the log written anew, in a thread of its own, where it holds far more than it need.
     fn compact_if_long(&mut self) {
         let fewest = self.read().counts().1 + self.read().beside().gone.len();
@@ -157,19 +152,24 @@ impl Work {
         }
         // Nobody is left to wish for anything: then nothing is gained by it.
         let Some(own) = self.own.upgrade() else { return };
-        let (changes, draft) = (self.read().changes(), self.files.draft());
+        let (now, draft) = (self.read(), self.files.draft());
         let work = move || {
-            let written = draft.write(&changes).map_err(|error| error.to_string());
-            drop(own.send(Order::Compacted(written)));
+            drop(own.send(Order::Compacted(Box::new(shorter(&now, draft)))));
         };
         if std::thread::Builder::new().name("served-log-shorter".to_owned()).spawn(work).is_ok() {
             self.since = Some(Vec::new());
         }
     }
 
-    fn take(&mut self, draft: Result<Draft, String>) {
+    /// Takes a shorter log, and has everybody find from now on what is found after a restart.
+    fn take(&mut self, shorter: Result<Shorter, String>) {
         let since = self.since.take().unwrap_or_default();
-        let replaced = draft.and_then(|draft| self.files.replace(&draft, &since).map_err(|error| error.to_string()));
+        let replaced = shorter.and_then(|Shorter { draft, mut index }| {
+            since.iter().try_for_each(|change| index.apply(change)).map_err(|error| error.to_string())?;
+            self.files.replace(&draft, &since).map_err(|error| error.to_string())?;
+            show(&self.index, index);
+            Ok(())
+        });
         match replaced {
             Ok(()) => tracing::info!("wrote the log anew: {} changes", self.files.changes()),
             // The long one says the same.
@@ -178,60 +178,55 @@ impl Work {
     }
 }
 
-/// All of these or none: none where one has another class.
-fn add(
-    index: &Collection,
-    additions: Vec<Addition>,
-    pending: &mut Pending,
-    left: &mut usize,
-    changes: &mut Vec<Change>,
-) -> Answer {
-    let (mut then, mut new) = (pending.clone(), Vec::with_capacity(additions.len()));
-    for Addition { digest, class, .. } in &additions {
-        let known = match then.get(digest) {
-            Some(Some(class)) => Known::As(vec![class.clone()]),
-            Some(None) => Known::No,
-            None => index.known(digest),
+/// Writes a log of the fewest changes, and makes them.
+fn shorter(now: &Collection, draft: Draft) -> Result<Shorter, String> {
+    let (changes, mut index) = (now.changes(), now.unchanged());
+    changes.iter().try_for_each(|change| index.apply(change)).map_err(|error| error.to_string())?;
+    let draft = draft.write(&changes).map_err(|error| error.to_string())?;
+    Ok(Shorter { draft, index })
+}
+
+/// All of these or none: none where one has another class, or can't be searched.
+fn add(next: &mut Collection, additions: Vec<Addition>, changes: &mut Vec<Change>) -> Answer {
+    let unsearchable = |error: SearchError| Problem::unprocessable("not-comparable", error.to_string());
+    let mut own: BTreeMap<&str, &String> = BTreeMap::new();
+    let mut new = Vec::with_capacity(additions.len());
+    for Addition { digest, class, vector } in &additions {
+        next.beside().added.expect_fitting(vector).map_err(unsearchable)?;
+        let known = match own.get(digest.as_str()) {
+            Some(class) => Known::As(vec![(*class).clone()]),
+            None => next.known(digest),
         };
         match known {
             Known::No => {
-                then.insert(digest.clone(), Some(class.clone()));
+                own.insert(digest.as_str(), class);
                 new.push(true);
             }
             Known::As(classes) if classes.contains(class) => new.push(false),
             Known::As(classes) => return Err(other_class(digest, class, &classes)),
         }
     }
-    *pending = then;
-    *left += new.iter().filter(|new| **new).count();
-    let added = additions.into_iter().zip(&new).filter(|(_, new)| **new);
-    changes.extend(added.map(|(Addition { digest, class, vector }, _)| Change::Add { digest, class, vector }));
+    for (Addition { digest, class, vector }, _) in additions.into_iter().zip(&new).filter(|(_, new)| **new) {
+        let change = Change::Add { digest, class, vector };
+        next.apply(&change).map_err(unsearchable)?;
+        changes.push(change);
+    }
     Ok(new)
 }
 
 /// All vectors of an image, but not the last of all.
-fn delete(
-    index: &Collection,
-    digest: String,
-    pending: &mut Pending,
-    left: &mut usize,
-    changes: &mut Vec<Change>,
-) -> Answer {
-    let copies = match pending.get(&digest) {
-        Some(Some(_)) => 1,
-        Some(None) => 0,
-        None => index.copies(&digest),
-    };
+fn delete(next: &mut Collection, digest: String, changes: &mut Vec<Change>) -> Answer {
+    let copies = next.copies(&digest);
     if copies == 0 {
         return Err(Problem::not_found(format!("no image of the index has the digest {digest}")));
     }
-    if copies >= *left {
+    if copies >= next.len() {
         let detail = "the last vector stays: an index without any answers nothing; add another first";
         return Err(Problem::conflict("last-vector", detail));
     }
-    *left -= copies;
-    pending.insert(digest.clone(), None);
-    changes.push(Change::Delete { digest });
+    let change = Change::Delete { digest };
+    next.apply(&change).map_err(|error| Problem::internal(error.to_string()))?;
+    changes.push(change);
     Ok(vec![true])
 }
 

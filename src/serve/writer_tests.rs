@@ -4,9 +4,11 @@ use std::sync::RwLock;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::collection::Searching;
 use crate::files::draft;
 use crate::log::{self, Origin};
-use simpipe_artifact::IndexRows;
+use simpipe_artifact::{Distance, IndexRows};
+use simpipe_search::Search;
 
 struct Served {
     folder: tempfile::TempDir,
@@ -26,7 +28,8 @@ fn of_run() -> Collection {
         dim: 2,
         ..IndexRows::default()
     };
-    Collection::new(&rows, &["cat".to_owned()], 2)
+    let searching = Searching { dim: 2, distance: Distance::Euclidean, search: &Search::Exact };
+    Collection::new(&rows, &["cat".to_owned()], searching)
 }
 
 impl Served {
@@ -39,7 +42,7 @@ impl Served {
     fn start(&self, slack: usize) -> Option<(Writer, super::Served)> {
         let (files, replay) = Files::open(self.folder.path(), &origin()).unwrap()?;
         let mut index = of_run();
-        replay.changes.iter().for_each(|change| index.apply(change));
+        replay.changes.iter().for_each(|change| index.apply(change).unwrap());
         let index = Arc::new(RwLock::new(Arc::new(index)));
         Some((Writer::start(files, index.clone(), slack).unwrap(), index))
     }

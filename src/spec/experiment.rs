@@ -23,8 +23,10 @@ pub struct Experiment {
     pub device: String,
     /// Where the device was written.
     pub device_place: Place,
-    /// Another way to compute than the fastest, which then enters keys: `exact`.
+    /// Another way to compute than the fastest in single precision, which then enters keys: `exact` or `bf16`.
     pub numerics: Option<String>,
+    /// Where that was written.
+    pub numerics_place: Place,
     /// What a sweep over it varies, and how; `simpipe run` runs the experiment as it is.
     pub sweep: Option<SweepParams>,
     /// The template's name.

@@ -26,9 +26,9 @@ pub(super) enum Refusal {
     Device,
     #[error("it is a socket")]
     Socket,
-    #[error("it is longer than {} MB, which a spec never is", LONGEST >> 20)]
+    #[error("it is longer than {} MB, the most that a spec may have", LONGEST >> 20)]
     TooLong,
-    #[error("nobody writes into this pipe")]
+    #[error("nothing is written into this pipe")]
     Silent,
     #[error("{0}")]
     Io(io::Error),
@@ -42,8 +42,8 @@ impl Refusal {
             Self::Folder => "name a file such as `configs/quickstart.toml`",
             Self::Device | Self::Socket => "name a file, or a pipe such as `/dev/stdin`",
             Self::TooLong => "is it the right file?",
-            Self::Silent => "start what writes it first",
-            Self::Io(_) => "look at its permissions",
+            Self::Silent => "start the program that writes it first",
+            Self::Io(_) => "check its permissions",
         }
     }
 }

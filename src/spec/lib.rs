@@ -6,6 +6,7 @@
 mod depth;
 mod experiment;
 mod intake;
+mod keys;
 mod load;
 mod merge;
 mod overrides;
@@ -18,7 +19,8 @@ mod syntax;
 mod template;
 
 pub use experiment::{Experiment, Input, StageSpec};
-pub use load::{ACCEPTED, LoadOptions, NUMERICS, Overlay, RESERVED, load, top_level_called};
+pub use keys::{ACCEPTED, RESERVED, top_level_called};
+pub use load::{LoadOptions, NUMERICS, Overlay, load};
 pub use overrides::{Setting, set_inside};
 pub use parse::read_toml;
 pub use project::{PROJECT_FILE, project_above, project_of};

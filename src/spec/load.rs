@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::keys::{ACCEPTED, RESERVED, accepted};
 use super::overrides::Override;
 use super::{Experiment, StageSpec, merge, parse, project_of, seeds, template};
 use simpipe_base::issue::{Issue, IssueKind, Issues};
@@ -11,44 +12,8 @@ use simpipe_base::param::{self, Param};
 use simpipe_base::source::{Layer, Place, Source};
 use simpipe_base::suggest::{self, Known};
 
-/// Top-level keys of a config that are no stage.
-pub const RESERVED: &[&str] =
-    &["format", "pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends", "sweep", "stages"];
-
-/// Top-level keys that a config of this version may have (`extends` is read before the layers are merged).
-pub const ACCEPTED: &[&str] =
-    &["pipeline", "name", "description", "seed", "seeds", "device", "numerics", "extends", "sweep"];
-
-/// A key of configs and templates.
-pub(super) const DESCRIPTION: Known<'static> =
-    Known { name: "description", aka: &["desc", "comment", "notes", "title"] };
-
-/// What other tools call the same as top-level keys.
-const AKA: &[Known<'static>] = &[
-    Known { name: "pipeline", aka: &["template", "graph", "workflow", "dag"] },
-    Known { name: "name", aka: &["experiment", "run_name", "experiment_name", "id"] },
-    DESCRIPTION,
-    Known { name: "seed", aka: &["random_state", "random_seed", "manual_seed", "rng_seed"] },
-    Known { name: "seeds", aka: &["random_states", "random_seeds", "n_seeds", "num_seeds", "replicates"] },
-    Known { name: "sweep", aka: &["tune", "tuning", "hyperparameters", "search_space", "hparams", "optuna"] },
-    Known { name: "device", aka: &["gpu", "backend", "accelerator", "cuda", "use_gpu"] },
-    Known { name: "extends", aka: &["base", "inherits", "parent", "include", "includes", "defaults", "import"] },
-];
-
-/// The top-level key that other tools call by this name.
-#[must_use]
-pub fn top_level_called(name: &str) -> Option<&'static str> {
-    AKA.iter().find(|known| known.is_called(name)).map(|known| known.name)
-}
-
-/// [`ACCEPTED`] with other tools' names.
-fn accepted() -> Vec<Known<'static>> {
-    let aka = |name: &'static str| AKA.iter().find(|known| known.name == name).copied();
-    ACCEPTED.iter().map(|name| aka(name).unwrap_or_else(|| (*name).into())).collect()
-}
-
 /// What `numerics` may say: `fast` is what it is without, so it enters no key.
-pub const NUMERICS: &[&str] = &["fast", "exact"];
+pub const NUMERICS: &[&str] = &["fast", "exact", "bf16"];
 
 /// Bases that may stand below a config, each extending the next.
 const DEEPEST: usize = 32;
@@ -72,7 +37,7 @@ pub enum Overlay {
 }
 
 /// An [`Overlay`] that could be read.
-enum Laid {
+enum ReadOverlay {
     Set(Override),
     File(Table),
 }
@@ -114,8 +79,8 @@ fn load_into(config: &Path, options: &LoadOptions, issues: &mut Issues) -> Optio
     let ids: Vec<String> = stages.iter().map(|stage| stage.id.clone()).collect();
     for overlay in overlays {
         match overlay {
-            Laid::Set(option) => option.apply(&mut table, issues),
-            Laid::File(above) => merge::lay_over(&mut table, above),
+            ReadOverlay::Set(option) => option.apply(&mut table, issues),
+            ReadOverlay::File(above) => merge::lay_over(&mut table, above),
         }
     }
     take_stages(&mut stages, &mut table, issues);
@@ -125,12 +90,12 @@ fn load_into(config: &Path, options: &LoadOptions, issues: &mut Issues) -> Optio
 }
 
 /// Reads what the command line lays over the config; options of each kind are counted from 1.
-fn read_overlays(overlays: &[Overlay], issues: &mut Issues) -> Vec<Laid> {
+fn read_overlays(overlays: &[Overlay], issues: &mut Issues) -> Vec<ReadOverlay> {
     let (mut sets, mut files) = (0, 0);
     let read = overlays.iter().filter_map(|overlay| match overlay {
         Overlay::Set(option) => {
             sets += 1;
-            Override::read(option, sets, issues).map(Laid::Set)
+            Override::read(option, sets, issues).map(ReadOverlay::Set)
         }
         Overlay::File(path) => {
             files += 1;
@@ -138,24 +103,24 @@ fn read_overlays(overlays: &[Overlay], issues: &mut Issues) -> Vec<Laid> {
             let (_, mut table) = parse::read_file(path, &name, Layer::SetFile(files), issues)?;
             if let Some(extends) = table.remove("extends") {
                 let message = "a file of overrides can't extend another";
-                let help = "give both, the base first: `--set-file BASE --set-file THIS`";
+                let help = "give both, base first: `--set-file BASE --set-file THIS`";
                 issues.push(Issue::at(&extends.key, "extends", message).help(help));
             }
-            Some(Laid::File(table))
+            Some(ReadOverlay::File(table))
         }
     });
     read.collect()
 }
 
 /// Lays every `pipeline` before all else: it decides which stages there are.
-fn lay_pipelines(overlays: &mut Vec<Laid>, table: &mut Table, issues: &mut Issues) {
+fn lay_pipelines(overlays: &mut Vec<ReadOverlay>, table: &mut Table, issues: &mut Issues) {
     overlays.retain_mut(|overlay| match overlay {
-        Laid::Set(option) if option.is("pipeline") => {
+        ReadOverlay::Set(option) if option.is("pipeline") => {
             option.apply(table, issues);
             false
         }
-        Laid::Set(_) => true,
-        Laid::File(above) => {
+        ReadOverlay::Set(_) => true,
+        ReadOverlay::File(above) => {
             if let Some((key, entry)) = above.remove_entry("pipeline") {
                 table.insert(key, entry);
             }
@@ -175,8 +140,8 @@ fn read_with_bases(
     chain.push(config.canonicalize().unwrap_or_else(|_| config.to_path_buf()));
     let Some(extends) = table.remove("extends") else { return Some((source, table)) };
     if matches!(extends.node.value, Value::Array(_)) {
-        let message = "`extends` names one file, found a list";
-        let help = "let one base extend the other, or lay files over the config with `--set-file`";
+        let message = "`extends` expects one file, found a list";
+        let help = "let one base extend the other, or override values with `--set-file`";
         issues.push(Issue::at(&extends.node.place, "extends", message).help(help));
         return None;
     }
@@ -188,20 +153,20 @@ fn read_with_bases(
         let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let names: Vec<String> = chain[at..].iter().chain(std::iter::once(&chain[at])).map(name).collect();
         let message = format!("`extends` goes in a circle: {}", names.join(" -> "));
-        issues.push(Issue::at(place, "extends", message).help("a base must not extend what extends it"));
+        issues.push(Issue::at(place, "extends", message).help("a base must not extend a config that extends it"));
         return None;
     }
     if chain.len() > DEEPEST {
         let message = format!("more than {DEEPEST} bases extend one another");
-        let help = "let a base hold what several of them say, or lay files over the config with `--set-file`";
+        let help = "move what several of them share into one base, or override values with `--set-file`";
         issues.push(Issue::at(place, "extends", message).help(help));
         return None;
     }
     if !path.is_file() {
         let message = format!("`extends` names `{base}`, which is not a file");
         let help = parse::similar_file(&path).map_or_else(
-            || "the path is relative to the file that writes it".to_owned(),
-            |similar| format!("{similar} the path is relative to the file that writes it"),
+            || "the path is relative to the file that contains it".to_owned(),
+            |similar| format!("{similar} the path is relative to the file that contains it"),
         );
         issues.push(Issue::at(place, "extends", message).help(help));
         return None;
@@ -248,7 +213,8 @@ fn take_stages(stages: &mut [StageSpec], table: &mut Table, issues: &mut Issues)
         let Value::Table(params) = &mut entry.node.value else {
             let (id, found) = (&stage.id, param::found(&entry.node));
             let message = format!("`{id}` is a stage: it expects a table, found {found}");
-            let help = format!("write `[{id}]` once and its keys below it: `simpipe docs {}` lists them", stage.stage);
+            let help =
+                format!("write `[{id}]` once, with its keys below it: `simpipe docs {}` lists them", stage.stage);
             issues.push(Issue::at(&entry.node.place, id, message).help(help));
             continue;
         };
@@ -272,10 +238,12 @@ fn refuse_unknown(table: &Table, stages: &[String], whole: bool, issues: &mut Is
     let wrong = |key: &str| key == "extends" || !ACCEPTED.contains(&key);
     for (key, entry) in table.iter().filter(|(key, _)| wrong(key)) {
         if RESERVED.contains(&key.as_str()) {
-            let message = format!("`{key}` means nothing in a config of this version");
+            let message = format!("`{key}` has no meaning in a config of this version");
             let issue = Issue::at(&entry.key, key, message);
             issues.push(match key.as_str() {
-                "stages" => issue.help("a stage's parameters are a table of its id: `[train]`, not `[stages.train]`"),
+                "stages" => {
+                    issue.help("a stage's parameters are in the table of its id: `[train]`, not `[stages.train]`")
+                }
                 "extends" => issue.help("write it in the config itself"),
                 _ => issue.help("leave it out"),
             });
@@ -315,6 +283,7 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
         device: device.unwrap_or_else(|| "auto".into()),
         device_place,
         numerics: read_numerics(table, issues),
+        numerics_place: table.get("numerics").map_or_else(|| start.clone(), |entry| entry.node.place.clone()),
         sweep: read_key(table, "sweep", issues),
         pipeline: String::new(),
         config: config.to_path_buf(),
@@ -325,14 +294,14 @@ fn read_header(table: &Table, config: &Path, start: &Place, issues: &mut Issues)
     }
 }
 
-/// `exact`, or nothing.
+/// `exact`, `bf16` or nothing.
 fn read_numerics(table: &Table, issues: &mut Issues) -> Option<String> {
     let numerics = read_key::<String>(table, "numerics", issues)?;
     if let Some(entry) = table.get("numerics").filter(|_| !NUMERICS.contains(&numerics.as_str())) {
         let message = format!("unknown choice `{numerics}` for `numerics`");
         issues.push(Issue::at(&entry.node.place, "numerics", message).help(suggest::help(&numerics, NUMERICS)));
     }
-    (numerics == "exact").then_some(numerics)
+    (numerics != "fast").then_some(numerics)
 }
 
 fn read_key<T: Param>(table: &Table, key: &str, issues: &mut Issues) -> Option<T> {

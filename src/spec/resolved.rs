@@ -26,7 +26,7 @@ pub fn from_resolved(spec: &Json, ids: &[&str], source: &Arc<Source>) -> Result<
     let place = Place::new(source, 0..0);
     read(spec, ids, &place).map_err(|missing| {
         let message = format!("the resolved spec can't be used: {missing}");
-        vec![Issue::at(&place, "spec", message).help("it is what a run of this program has written: was it changed?")]
+        vec![Issue::at(&place, "spec", message).help("it should be as simpipe wrote it: was it changed?")]
     })
 }
 
@@ -53,6 +53,7 @@ fn read(spec: &Json, ids: &[&str], place: &Place) -> Result<Experiment, Missing>
         device: text(spec, "device")?,
         device_place: place.clone(),
         numerics: spec["numerics"].as_str().map(str::to_owned),
+        numerics_place: place.clone(),
         pipeline: text(spec, "pipeline")?,
         config: Path::new(&place.source.name).to_path_buf(),
         project: place.source.dir.clone(),
@@ -82,7 +83,7 @@ fn seeds(spec: &Json) -> Result<Vec<u64>, Missing> {
     let seeds: Option<Vec<u64>> = seeds.as_array().and_then(|all| all.iter().map(Json::as_u64).collect());
     seeds
         .filter(|seeds| (1..=MOST_SEEDS).contains(&seeds.len()))
-        .ok_or_else(|| "its `seeds` are no list of seeds".to_owned())
+        .ok_or_else(|| "its `seeds` are not a list of seeds".to_owned())
 }
 
 fn stage(id: &str, spec: &Json, place: &Place) -> Result<StageSpec, Missing> {
@@ -90,7 +91,7 @@ fn stage(id: &str, spec: &Json, place: &Place) -> Result<StageSpec, Missing> {
     let params = spec["params"].as_object().ok_or_else(|| format!("`{id}` has no `params`"))?;
     let inputs = spec["inputs"].as_object().ok_or_else(|| format!("`{id}` has no `inputs`"))?;
     let input = |(port, from): (&String, &Json)| {
-        let from = from.as_str().ok_or_else(|| format!("the input `{port}` of `{id}` is no stage"))?;
+        let from = from.as_str().ok_or_else(|| format!("the input `{port}` of `{id}` is not a stage"))?;
         Ok((port.clone(), Input { from: from.to_owned(), port_place: place.clone(), place: place.clone() }))
     };
     // How it is treated while it runs stands in the same table.
@@ -181,7 +182,7 @@ mod tests {
         for (change, ids, expected) in [
             ((&|spec: &mut Json| spec["name"] = json!("../x")) as &dyn Fn(&mut Json), &both[..], "it can't be `../x`"),
             (&|spec: &mut Json| *spec = json!(3), &both, "it has no `name`"),
-            (&|spec: &mut Json| spec["seeds"] = json!(["x"]), &both, "its `seeds` are no list of seeds"),
+            (&|spec: &mut Json| spec["seeds"] = json!(["x"]), &both, "its `seeds` are not a list of seeds"),
             (&|spec: &mut Json| spec["stages"]["a"]["params"] = json!([]), &both, "`a` has no `params`"),
             (&|_: &mut Json| (), &["a"], "the run has no stage `b`"),
             (&|_: &mut Json| (), &["a", "b", "c"], "it has no stage `c`"),

@@ -15,7 +15,7 @@ pub(super) fn read(table: &Table, issues: &mut Issues) -> Vec<u64> {
     let Some(entry) = table.get("seeds") else { return Vec::new() };
     if table.contains_key("seed") {
         let message = "`seed` and `seeds` exclude each other";
-        let help = "keep `seed` for one run, or `seeds` for one run of each";
+        let help = "keep `seed` for one run, or `seeds` for one run per seed";
         issues.push(Issue::at(&entry.key, "seeds", message).help(help));
     }
     let Value::Array(items) = &entry.node.value else {
@@ -26,13 +26,11 @@ pub(super) fn read(table: &Table, issues: &mut Issues) -> Vec<u64> {
     };
     let wrong = |message: String| Issue::at(&entry.node.place, "seeds", message);
     if items.is_empty() {
-        issues.push(
-            wrong("`seeds` is empty: there would be nothing to run".to_owned()).help("write `seeds = [1, 2, 3]`"),
-        );
+        issues.push(wrong("`seeds` is empty, so there is nothing to run".to_owned()).help("write `seeds = [1, 2, 3]`"));
     }
     if items.len() > MOST {
-        let message = format!("`seeds` lists {}, at most {MOST} are possible", items.len());
-        issues.push(wrong(message).help("a few tell the spread: five narrow the interval of a mean well"));
+        let message = format!("`seeds` lists {}, at most {MOST} are allowed", items.len());
+        issues.push(wrong(message).help("a few are enough: five give a good interval of the mean"));
         return Vec::new();
     }
     let mut places = BTreeMap::new();
@@ -41,10 +39,9 @@ pub(super) fn read(table: &Table, issues: &mut Issues) -> Vec<u64> {
         let here = path::at("seeds", at);
         let Some(seed) = u64::read(item, &here, issues) else { continue };
         if let Some(first) = places.insert(seed, at) {
-            let message = format!("the seed {seed} stands twice: `seeds[{first}]` is the same");
-            issues.push(
-                Issue::at(&item.place, here, message).help("the same seed trains the same network: leave it out"),
-            );
+            let message = format!("the seed {seed} is repeated: `seeds[{first}]` is the same");
+            issues
+                .push(Issue::at(&item.place, here, message).help("the same seed trains the same network: remove one"));
         }
         seeds.push(seed);
     }
@@ -74,14 +71,14 @@ mod tests {
         assert_eq!(seeds("seeds = [3, 1, 2]"), (vec![3, 1, 2], vec![]));
         assert_eq!(seeds("seed = 1"), (vec![], vec![]));
         let messages = |text: &str| seeds(text).1;
-        assert_eq!(messages("seeds = []"), [(9, "`seeds` is empty: there would be nothing to run".to_owned())]);
-        assert_eq!(messages("seeds = [1, 2, 1]"), [(16, "the seed 1 stands twice: `seeds[0]` is the same".to_owned())]);
+        assert_eq!(messages("seeds = []"), [(9, "`seeds` is empty, so there is nothing to run".to_owned())]);
+        assert_eq!(messages("seeds = [1, 2, 1]"), [(16, "the seed 1 is repeated: `seeds[0]` is the same".to_owned())]);
         assert_eq!(messages("seeds = 3"), [(9, "`seeds` expects a list of integers, found the integer 3".to_owned())]);
         assert_eq!(messages("seeds = [1, -2]")[0], (13, "`seeds[1]` must be at least 0, found -2".to_owned()));
         assert!(messages("seeds = [[1]]")[0].1.starts_with("`seeds[0]` expects an integer"));
         let both = messages("seed = 1\nseeds = [1, 2]");
         assert_eq!(both, [(1, "`seed` and `seeds` exclude each other".to_owned())]);
         let many = format!("seeds = {:?}", (0..=1000).collect::<Vec<u32>>());
-        assert_eq!(messages(&many), [(9, "`seeds` lists 1001, at most 1000 are possible".to_owned())]);
+        assert_eq!(messages(&many), [(9, "`seeds` lists 1001, at most 1000 are allowed".to_owned())]);
     }
 }

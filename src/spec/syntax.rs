@@ -25,12 +25,12 @@ pub(super) fn spoils_the_rest(message: &str) -> bool {
 fn reworded(message: &str) -> String {
     match message {
         "string values must be quoted, expected literal string" => {
-            "a value is missing, or a text without quotes".to_owned()
+            "a value is missing, or a text has no quotes".to_owned()
         }
         "invalid basic string, expected `\"`" => "a text in double quotes does not end on this line".to_owned(),
         "invalid literal string, expected `'`" => "a text in single quotes does not end on this line".to_owned(),
         "invalid float, expected `nan`" | "invalid boolean, expected `true`" | "invalid boolean, expected `false`" => {
-            "a value is missing, or a text without quotes".to_owned()
+            "a value is missing, or a text has no quotes".to_owned()
         }
         "cannot recurse further; max recursion depth met" | "recursion limit" => {
             "lists or tables are nested too deep".to_owned()
@@ -64,7 +64,7 @@ fn help(message: &str, before: &str, rest: &str, line: &str) -> Option<String> {
         return Some("a spec is TOML, not JSON: lines of `key = value` without braces around them".to_owned());
     }
     if message.contains("extra `=`") {
-        return Some("take one `=` away".to_owned());
+        return Some("remove one `=`".to_owned());
     }
     if line.trim_start().starts_with('[') && !line.contains(']') {
         return Some(format!("close the brackets: `{}]`", line.trim_end()));
@@ -73,14 +73,14 @@ fn help(message: &str, before: &str, rest: &str, line: &str) -> Option<String> {
         return Some("write a stage's id between the brackets: `[train]`".to_owned());
     }
     if rest.starts_with(|c: char| c.is_control()) {
-        return Some("a control character stands in the text: take it out".to_owned());
+        return Some("the text contains a control character: remove it".to_owned());
     }
     if message.contains("escape") || message.contains("unicode") {
         return Some("a backslash starts an escape: write '..' in single quotes, or paths with `/`".to_owned());
     }
     let digits = |text: &str| text.chars().next().is_some_and(|c| c.is_ascii_digit());
     if rest.starts_with(',') && digits(&rest[1..]) && before.ends_with(|c: char| c.is_ascii_digit()) {
-        return Some("write thousands with `_` or nothing between them: 1_000".to_owned());
+        return Some("write thousands with `_` or without a separator: 1_000".to_owned());
     }
     if message.contains("fraction") || message.contains("mantissa") {
         return Some("write a digit on both sides of the point: 1.0, 0.5".to_owned());
@@ -89,15 +89,17 @@ fn help(message: &str, before: &str, rest: &str, line: &str) -> Option<String> {
         return Some(help);
     }
     if message.contains("array") || message.contains("basic string") && line.trim_end().ends_with([',', ']']) {
-        return Some("is a list here or above never closed with `]`, or a comma missing between two items?".to_owned());
+        return Some(
+            "is a list here or above not closed with `]`, or is a comma missing between two items?".to_owned(),
+        );
     }
     if message.contains("inline table") || message.contains("key-value pairs") {
-        return Some("is a `{` never closed with `}`, or a comma missing between two keys?".to_owned());
+        return Some("is a `{` not closed with `}`, or is a comma missing between two keys?".to_owned());
     }
     if message.contains("basic string") || message.contains("literal string") && !word.is_empty() {
         return Some("close the quotes".to_owned());
     }
-    before.trim_end().ends_with('=').then(|| "write a value behind `=`".to_owned())
+    before.trim_end().ends_with('=').then(|| "write a value after `=`".to_owned())
 }
 
 /// A bare word where a value should stand.
@@ -106,7 +108,7 @@ fn of_value(word: &str, before: &str, rest: &str) -> Option<String> {
         return None;
     }
     if rest.starts_with('$') {
-        return Some("a spec has no variables: write the value, or give it by `--set`".to_owned());
+        return Some("a spec has no variables: write the value, or pass it with `--set`".to_owned());
     }
     if word.is_empty() {
         return None;
@@ -117,12 +119,12 @@ fn of_value(word: &str, before: &str, rest: &str) -> Option<String> {
     }
     if number && word.starts_with('0') && word.chars().all(|c| c.is_ascii_digit()) {
         let number = Some(word.trim_start_matches('0')).filter(|rest| !rest.is_empty()).unwrap_or("0");
-        return Some(format!("write {number} without the zeros in front"));
+        return Some(format!("write {number} without leading zeros"));
     }
     Some(match word {
         "True" | "TRUE" | "yes" | "Yes" | "on" => "write `true`".to_owned(),
         "False" | "FALSE" | "no" | "No" | "off" => "write `false`".to_owned(),
-        "None" | "null" | "nil" | "none" | "NULL" => "leave the key out: then the default holds".to_owned(),
+        "None" | "null" | "nil" | "none" | "NULL" => "leave the key out to use the default".to_owned(),
         "Infinity" | "Inf" => "write `inf`".to_owned(),
         "NaN" => "write `nan`".to_owned(),
         word if word.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
@@ -179,24 +181,24 @@ mod tests {
         for (text, expected) in [
             ("a = adam", "a text needs quotes: \"adam\""),
             ("a = True", "write `true`"),
-            ("a = None", "leave the key out: then the default holds"),
+            ("a = None", "leave the key out to use the default"),
             ("a = \u{201c}x\u{201d}", "these are curly quotes: write straight ones, `\"`"),
             ("epochs: 3", "write `epochs = 3`"),
             ("train:", "a table starts with `[train]`"),
             ("// why\na = 1", "a comment starts with `#`"),
             ("train: x", "write `train = \"x\"`"),
             ("a = 2 * 25", "a spec has no expressions: write the number"),
-            ("a = $HOME", "a spec has no variables: write the value, or give it by `--set`"),
-            ("a = 1,000", "write thousands with `_` or nothing between them: 1_000"),
+            ("a = $HOME", "a spec has no variables: write the value, or pass it with `--set`"),
+            ("a = 1,000", "write thousands with `_` or without a separator: 1_000"),
             ("a = .5", "write a digit on both sides of the point: 1.0, 0.5"),
-            ("a = 010", "write 10 without the zeros in front"),
+            ("a = 010", "write 10 without leading zeros"),
             ("batch size = 3", "a key has no spaces: `batch-size`"),
             ("[train", "close the brackets: `[train]`"),
             ("{\n\"a\": 1\n}", "a spec is TOML, not JSON: lines of `key = value` without braces around them"),
             ("a = 1\na = 2", "keep one of the two lines"),
             ("[a]\n[a]", "write each `[table]` once, with all of its keys"),
             ("a = \"C:\\data\"", "a backslash starts an escape: write '..' in single quotes, or paths with `/`"),
-            ("a = ", "write a value behind `=`"),
+            ("a = ", "write a value after `=`"),
             ("epochs 3", "is a `=` missing? write `epochs = 3`"),
         ] {
             assert_eq!(first_help(text), expected, "{text:?}");

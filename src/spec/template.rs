@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::load::{DESCRIPTION, RESERVED};
+use super::keys::{DESCRIPTION, RESERVED};
 use super::parse;
 use super::{Input, StageSpec};
 use simpipe_base::issue::{Issue, Issues};
@@ -109,7 +109,7 @@ fn read(start: &Place, mut table: Table, issues: &mut Issues) -> Vec<StageSpec> 
         return Vec::new();
     };
     if stages.len() > MOST_STAGES {
-        let message = format!("this template has {} stages, at most {MOST_STAGES} are possible", stages.len());
+        let message = format!("this template has {} stages, at most {MOST_STAGES} are allowed", stages.len());
         issues.push(Issue::at(&place, "stages", message).help("is it the right file?"));
         return Vec::new();
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::{Ctx, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, Stage, StageError};
+use super::{Ctx, Facts, InputFacts, Kind, OutputFile, Port, Stage, StageError};
 use simpipe_base::contents::Contents;
 use simpipe_base::digest::Digest;
-use simpipe_base::issue::Issues;
+use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::node::Node;
 use simpipe_base::param::{Param, Shape, View};
 use simpipe_base::suggest::Known;
@@ -64,9 +64,9 @@ pub trait DynStage: Debug + Send + Sync {
     ///
     /// # Errors
     /// Every problem found.
-    fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>>;
+    fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<Issue>>;
     /// [`Stage::warnings`].
-    fn warnings(&self, inputs: &InputFacts) -> Vec<ParamIssue>;
+    fn warnings(&self, inputs: &InputFacts) -> Vec<Issue>;
     /// [`Stage::complete`].
     ///
     /// # Errors
@@ -132,10 +132,10 @@ impl<S: Stage + Debug> DynStage for Bound<S> {
     fn ports(&self) -> Vec<Port> {
         S::ports(&self.0)
     }
-    fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(&self, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         S::infer(&self.0, inputs)
     }
-    fn warnings(&self, inputs: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(&self, inputs: &InputFacts) -> Vec<Issue> {
         S::warnings(&self.0, inputs)
     }
     fn complete(&self, facts: Facts, file: &OutputFile<'_>) -> Result<Facts, StageError> {
@@ -181,6 +181,15 @@ pub struct NumberDoc {
     pub higher_is_better: Option<bool>,
 }
 
+/// Why nothing can be computed here as a spec asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unable {
+    /// What is missing.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
 /// Backends for a `device` in a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendChoice {
@@ -188,6 +197,8 @@ pub struct BackendChoice {
     pub accepted: Vec<String>,
     /// The one to compute on.
     pub compute: String,
+    /// Why it can't compute with the spec's `numerics`: then only stored results will do.
+    pub unable: Option<Unable>,
 }
 
 /// The stages and backends that there are.
@@ -212,11 +223,11 @@ pub trait Catalog: Sync {
     }
     /// Names that `device` takes.
     fn devices(&self) -> &'static [Known<'static>];
-    /// What a `device` means on this machine and in this binary.
+    /// What a `device` and a spec's `numerics` mean on this machine and in this binary.
     ///
     /// # Errors
-    /// A message and a help text when it can't be used.
-    fn backend(&self, device: &str) -> Result<BackendChoice, StageError>;
+    /// A message and a help text when the device can't be used.
+    fn backend(&self, device: &str, numerics: Option<&str>) -> Result<BackendChoice, StageError>;
     /// What is known of the hardware behind a backend, such as `kernels` and `device`: kept beside results, never in a
     /// key.
     fn hardware(&self, _backend: &str) -> BTreeMap<String, String> {

@@ -83,6 +83,8 @@ pub struct Ctx<'a> {
     /// Takes figures of the work under way, where anybody wants them.
     on_number: Option<&'a (dyn Fn(Number) + Sync)>,
     metrics: BTreeMap<String, f64>,
+    /// Seconds of parts of the work.
+    timings: Mutex<BTreeMap<String, f64>>,
     /// What was read outside the store.
     read: Mutex<Vec<SourceDigest>>,
 }
@@ -91,7 +93,8 @@ impl<'a> Ctx<'a> {
     /// A context for one run of one stage.
     #[must_use]
     pub fn new(parts: CtxParts<'a>) -> Self {
-        Self { parts, deadline: None, earlier: None, on_number: None, metrics: BTreeMap::new(), read: Mutex::default() }
+        let (metrics, timings, read) = (BTreeMap::new(), Mutex::default(), Mutex::default());
+        Self { parts, deadline: None, earlier: None, on_number: None, metrics, timings, read }
     }
 
     /// The same context, of a stage that has to stop at a time.
@@ -230,6 +233,23 @@ impl<'a> Ctx<'a> {
     /// Leaves a headline number: `loss` of the stage `train` becomes the metric `train.loss`.
     pub fn metric(&mut self, name: impl Into<String>, value: f64) {
         self.metrics.insert(name.into(), value);
+    }
+
+    /// Does a part of the work and notes how long that takes, for whoever watches and for what is kept beside the result: never
+    /// in it. Of parts of one name the times are added.
+    pub fn timed<T>(&self, part: &str, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let done = work();
+        let seconds = started.elapsed().as_secs_f64();
+        *self.timings.lock().unwrap_or_else(PoisonError::into_inner).entry(part.to_owned()).or_default() += seconds;
+        self.number(0, format!("{part}-seconds"), seconds);
+        done
+    }
+
+    /// The seconds of the parts that were timed so far.
+    #[must_use]
+    pub fn timings(&self) -> BTreeMap<String, f64> {
+        self.timings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether to stop here: the user asked to, or the stage's time is up. Cheap; every stage asks at least once a second.

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::ParamIssue;
 use simpipe_artifact::ArtifactError;
 use simpipe_base::interrupt::is_stopped;
+use simpipe_base::issue::Issue;
 
 /// A stage's failure. Messages are lowercase fragments; `help` says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -19,15 +19,8 @@ pub enum StageError {
         help: Option<String>,
     },
     /// A parameter does not suit the data: what [`infer`](super::Stage::infer) would have said, had it known the data.
-    #[error("{}", if .path.is_empty() { .message.clone() } else { format!("`{path}`: {message}") })]
-    Param {
-        /// The parameter's path in the stage's table; empty for the stage as a whole.
-        path: String,
-        /// What is wrong.
-        message: String,
-        /// What to do about it.
-        help: Option<String>,
-    },
+    #[error("{}", in_words(.0))]
+    Param(Box<Issue>),
     /// Data from outside is not there or is not what it should be: exit code 4.
     #[error("{message}")]
     DataUnavailable {
@@ -77,14 +70,16 @@ impl StageError {
     /// The parameter that it is about, as a path in the stage's table.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
-        if let Self::Param { path, .. } = self { Some(path) } else { None }
+        if let Self::Param(issue) = self { Some(&issue.path) } else { None }
     }
 
     /// Adds what to do about it.
     #[must_use]
     pub fn with_help(mut self, text: impl Into<String>) -> Self {
-        if let Self::Failed { help, .. } | Self::Param { help, .. } | Self::DataUnavailable { help, .. } = &mut self {
-            *help = Some(text.into());
+        match &mut self {
+            Self::Failed { help, .. } | Self::DataUnavailable { help, .. } => *help = Some(text.into()),
+            Self::Param(issue) => issue.help = Some(text.into()),
+            Self::SourceChanged { .. } | Self::Io { .. } | Self::Interrupted => {}
         }
         self
     }
@@ -93,11 +88,10 @@ impl StageError {
     #[must_use]
     pub fn help(&self) -> Option<&str> {
         match self {
-            Self::Failed { help, .. } | Self::Param { help, .. } | Self::DataUnavailable { help, .. } => {
-                help.as_deref()
-            }
+            Self::Failed { help, .. } | Self::DataUnavailable { help, .. } => help.as_deref(),
+            Self::Param(issue) => issue.help.as_deref(),
             Self::SourceChanged { .. } => {
-                Some("nothing was stored of it: run again when nobody writes there, or set `retries`")
+                Some("nothing was stored: run again when nothing writes there, or set `retries`")
             }
             Self::Io { source, .. } => simpipe_base::fs::help(source),
             Self::Interrupted => None,
@@ -106,22 +100,21 @@ impl StageError {
 }
 
 /// A check of [`infer`](super::Stage::infer) that could only be made with the data at hand.
-impl From<ParamIssue> for StageError {
-    fn from(issue: ParamIssue) -> Self {
-        let ParamIssue { path, message, help, unavailable } = issue;
-        if unavailable {
-            return Self::DataUnavailable { message, help };
+impl From<Issue> for StageError {
+    fn from(issue: Issue) -> Self {
+        match issue.is_unavailable() {
+            true => Self::DataUnavailable { message: issue.message, help: issue.help },
+            false => Self::Param(Box::new(issue)),
         }
-        Self::Param { path, message, help }
     }
 }
 
 /// The same of several problems: the first with its place, the others in its words.
-impl From<Vec<ParamIssue>> for StageError {
-    fn from(issues: Vec<ParamIssue>) -> Self {
+impl From<Vec<Issue>> for StageError {
+    fn from(issues: Vec<Issue>) -> Self {
         let mut issues = issues.into_iter();
-        let Some(mut first) = issues.next() else { return Self::failed("the parameters do not suit the data") };
-        for ParamIssue { path, message, .. } in issues {
+        let Some(mut first) = issues.next() else { return Self::failed("the parameters do not fit the data") };
+        for Issue { path, message, .. } in issues {
             first.message = match path.is_empty() {
                 true => format!("{}; {message}", first.message),
                 false => format!("{}; `{path}`: {message}", first.message),
@@ -141,4 +134,8 @@ impl From<ArtifactError> for StageError {
             }
         }
     }
+}
+
+fn in_words(Issue { path, message, .. }: &Issue) -> String {
+    if path.is_empty() { message.clone() } else { format!("`{path}`: {message}") }
 }

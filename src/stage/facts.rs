@@ -7,9 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde::Serialize;
-
-use simpipe_artifact::{Distance, ModelUse};
+use simpipe_artifact::{Distance, ModelSummary, ModelUse};
 
 /// What a port takes and a stage gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,46 +164,6 @@ pub struct ModelFacts {
     pub takes_features: bool,
 }
 
-/// A model's layers, as Keras' `summary()` shows them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct ModelSummary {
-    /// All parameters, moving statistics included.
-    pub parameters: usize,
-    /// Those that training changes by gradient.
-    pub trainable: usize,
-    /// In order.
-    pub layers: Vec<LayerSummary>,
-    /// Groups of parameters that are trained in another way than the rest.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub groups: Vec<GroupSummary>,
-}
-
-/// Parameters that are trained in another way than the rest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct GroupSummary {
-    /// The pattern of their paths.
-    #[serde(rename = "match")]
-    pub pattern: String,
-    /// How they are trained, in words.
-    pub training: String,
-    /// Their paths, moving statistics included.
-    pub parameters: Vec<String>,
-}
-
-/// One row of a [`ModelSummary`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LayerSummary {
-    /// The layer's kind in a spec, with a number from its second use on: `conv2d`, `conv2d-2`.
-    pub name: String,
-    /// Where it stands in the tree: `layers.3.conv2d`, as its weights are named.
-    #[serde(skip)]
-    pub path: String,
-    /// Output shape of one example: `[height, width, channels]` or `[features]`.
-    pub output: Vec<usize>,
-    /// Its parameters.
-    pub parameters: usize,
-}
-
 /// Of embeddings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EmbeddingsFacts {
@@ -319,39 +277,5 @@ impl InputFacts {
         matches: Matches(MatchesFacts),
         evaluation: Evaluation(EvaluationFacts),
         projection: Projection(ProjectionFacts),
-    }
-}
-
-/// A problem or a warning found by `infer`, at a path inside the stage's own table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParamIssue {
-    /// Such as `layers[3]`; empty for the stage as a whole.
-    pub path: String,
-    /// What is wrong: lowercase, names in backticks.
-    pub message: String,
-    /// What to do about it.
-    pub help: Option<String>,
-    /// Whether the spec may be right, and data that it names is not there: exit code 4.
-    pub unavailable: bool,
-}
-
-impl ParamIssue {
-    /// A problem at a path.
-    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into(), help: None, unavailable: false }
-    }
-
-    /// Adds what to do about it.
-    #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    /// Says that data which the spec names is not there.
-    #[must_use]
-    pub const fn unavailable(mut self) -> Self {
-        self.unavailable = true;
-        self
     }
 }

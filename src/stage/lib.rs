@@ -9,17 +9,18 @@ mod error;
 mod facts;
 mod policy;
 
-pub use catalog::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, SourceDigest, SourceFinder, StageDoc};
+pub use catalog::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, SourceDigest, SourceFinder, StageDoc, Unable};
 pub use ctx::{Checkpoints, Ctx, CtxParts, Inputs, Number, Progress};
 pub use error::StageError;
 pub use facts::{
-    CalibrationFacts, DatasetFacts, EmbeddingsFacts, EvaluationFacts, Facts, GroupSummary, IndexFacts, InputFacts,
-    Kind, LayerSummary, MatchesFacts, ModelFacts, ModelSummary, ParamIssue, ProjectionFacts, SamplesFacts, SplitFacts,
+    CalibrationFacts, DatasetFacts, EmbeddingsFacts, EvaluationFacts, Facts, IndexFacts, InputFacts, Kind,
+    MatchesFacts, ModelFacts, ProjectionFacts, SamplesFacts, SplitFacts,
 };
 pub use policy::{Policy, TimeLimit};
 
 use std::path::PathBuf;
 
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 
 /// Where a file lies that a stage has left, by its name.
@@ -110,10 +111,10 @@ pub trait Stage: Send + Sync + 'static {
     ///
     /// # Errors
     /// Every problem found, each at its parameter's path.
-    fn infer(params: &Self::Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>>;
+    fn infer(params: &Self::Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>>;
 
     /// What is allowed but probably not meant, known before anything runs; called where [`Stage::infer`] found no problem.
-    fn warnings(_params: &Self::Params, _inputs: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(_params: &Self::Params, _inputs: &InputFacts) -> Vec<Issue> {
         Vec::new()
     }
 

@@ -17,11 +17,11 @@ use simpipe_base::suggest;
 params! {
     /// How a stage is treated while it runs. Every stage's table may hold these keys; they change no result.
     pub struct Policy {
-        /// The longest that one try may take, such as `90m` or `1h30m`; no limit if it is left out. A training keeps a
-        /// checkpoint first, so the next run or try goes on from there.
+        /// The longest time that one attempt may take, such as `90m` or `1h30m`; unlimited by default. A training keeps
+        /// a checkpoint first, so the next run or attempt continues from there.
         timeout: Option<TimeLimit> = None => limits(),
-        /// More tries after a failure that may go away: an error of the file system or the store, data that can't be
-        /// had, a try that took too long.
+        /// Further attempts after a failure that may be temporary: an error of the file system or the store,
+        /// unavailable data, an attempt that took too long.
         retries: u32 = 0 => check::between(0, MOST_RETRIES),
     }
 }
@@ -79,15 +79,15 @@ impl std::fmt::Display for TimeLimit {
 
 impl Param for TimeLimit {
     fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
-        let help = "write whole numbers with units, the larger first: `30s`, `15m`, `2h`, `1d`, `1h30m`";
+        let help = "write integers with units, the larger unit first: `30s`, `15m`, `2h`, `1d`, `1h30m`";
         let Some(text) = node.string() else {
-            let message = format!("`{path}` expects a length of time in quotes, found {}", node.kind());
+            let message = format!("`{path}` expects a duration in quotes, found {}", node.kind());
             issues.push(Issue::at(&node.place, path, message).help(help));
             return None;
         };
         let read = Self::parse(text);
         if read.is_none() {
-            let message = format!("`{path}` expects a length of time, found \"{text}\"");
+            let message = format!("`{path}` expects a duration, found \"{text}\"");
             issues.push(Issue::at(&node.place, path, message).help(help));
         }
         read

@@ -14,7 +14,7 @@ use simpipe_artifact::{Calibration, Distance, Image, IndexRows, ModelUse, read_j
 use simpipe_nn::EMBED_BATCH;
 use simpipe_search::distance::Rows;
 use simpipe_search::knn::{Hit, Wanted};
-use simpipe_search::{Judge, overlap};
+use simpipe_search::{Judge, Search, overlap};
 use simpipe_stage::StageError;
 
 pub use self::session::{Found, Session};
@@ -27,6 +27,17 @@ const FEW: usize = 8;
 /// the last bits of the embedding are.
 type LookUp<'a, T> = &'a dyn Fn(&[f32], &[usize]) -> Result<Vec<(T, bool)>, StageError>;
 
+/// How much of an index is read when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// What a search needs: its vectors where it comes to them.
+    ForSearch,
+    /// What is known of the indexed images too, such as their digests.
+    WithImages,
+    /// Every byte that a search may come to, each of which is checked first.
+    Verified,
+}
+
 /// The artifacts and parameters that answers are made of.
 #[derive(Debug, Clone)]
 pub struct AskFiles {
@@ -36,10 +47,8 @@ pub struct AskFiles {
     pub behind: Vec<[PathBuf; 2]>,
     /// `index.json`, `index.arrow` and, where the search needs them, `graph.bin` and `codes.bin`.
     pub index: [PathBuf; 4],
-    /// Whether what is known of the indexed images is read too, and not only what a search needs.
-    pub whole: bool,
-    /// Whether every byte of the index is read and checked, and not only what a search comes to.
-    pub verify: bool,
+    /// How much of that is read now.
+    pub reading: Reading,
     /// `calibration.json`.
     pub calibration: PathBuf,
     /// How the stage `match` judged.
@@ -71,14 +80,14 @@ impl Asker {
     /// # Errors
     /// If a file can't be read, or they don't belong together.
     pub fn open(files: AskFiles) -> Result<Self, StageError> {
-        let AskFiles { model, behind, index, whole, verify, calibration, params, backend, numerics } = files;
+        let AskFiles { model, behind, index, reading, calibration, params, backend, numerics } = files;
         let [info, rows, graph, codes] = &index;
         let index_files = IndexFiles { info, rows, graph, codes };
-        if verify {
+        if reading == Reading::Verified {
             index_files.check()?;
         }
         let (mut index, info, searched) = index_files.open()?;
-        if whole || params.leave_one_out {
+        if reading == Reading::WithImages || params.leave_one_out {
             index = IndexRows::read(rows)?;
         }
         let calibration: Calibration = read_json(&calibration)?;
@@ -89,9 +98,9 @@ impl Asker {
         let used = Used::new(&network, &info.model_use)?.behind(features_of(&model, &behind, &backend, numerics)?);
         let dim = used.rows().dim();
         if dim != index.dim && !index.label.is_empty() {
-            let message = format!("the model gives {dim} numbers, the vectors of the index have {}", index.dim);
+            let message = format!("the model gives {dim} dimensions, the index has {}", index.dim);
             return Err(
-                StageError::failed(message).with_help("the index is of another model: run the experiment again")
+                StageError::failed(message).with_help("the index belongs to another model: run the experiment again")
             );
         }
         let class_means = info.class_means_of.is_some();
@@ -130,6 +139,12 @@ impl Asker {
         self.distance
     }
 
+    /// How the index is searched.
+    #[must_use]
+    pub const fn search(&self) -> &Search {
+        self.searched.search()
+    }
+
     /// How many neighbours an answer tells of, unless asked for another number.
     #[must_use]
     pub const fn neighbours(&self) -> usize {
@@ -160,7 +175,7 @@ impl Asker {
         usize::try_from(label).ok().and_then(|label| self.classes.get(label)).map_or("", String::as_str)
     }
 
-    /// What no match is called.
+    /// The word for queries without a match.
     #[must_use]
     pub fn unknown(&self) -> &str {
         &self.params.unknown_label

@@ -16,16 +16,18 @@ use simpipe_artifact::{
     self as artifact, BaselineFile, DatasetInfo, Embeddings, Estimate, Gain, IMAGES, IndexRows, read_json, write_json,
 };
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_data::sampler::draw;
 use simpipe_metric::Average;
 use simpipe_metric::statistics::{Bootstrap, Column, Interval};
 use simpipe_search::overlap;
-use simpipe_stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, Port, Progress, Stage, StageError};
 
 params! {
-    /// Looks queries up in an index as `match` does, by the embedding and by what needs no training: a training is worth
-    /// something where it beats all of these. A query that is in the index never finds itself, nor a copy of its image.
+    /// Looks up queries in an index as `match` does, by the embedding and by methods without training. A training is
+    /// only worth something if it beats all of these. A query that is in the index never finds itself, nor a copy of
+    /// its image.
     ///
     /// `chance` is the expected value of an index in random order; `largest-class` gives every query the class that the index
     /// has most of (`recall@1` only); `raw-pixels` is the euclidean distance of the images as they are, `mean-centred-pixels`
@@ -33,9 +35,9 @@ params! {
     /// the weights that the seed draws for it; `frozen` is the network at the port of that name as it is, such as a `train`
     /// stage with `initial-weights` and `epochs = 0`: what a training that starts from a file starts from.
     ///
-    /// Every figure is a mean over queries with a 95 % bootstrap interval, classes resampled before their queries. Where the
-    /// embedding is not better than the best baseline by more than the interval of the difference on the same queries, the
-    /// stage warns.
+    /// Every figure is a mean over queries with a 95 % bootstrap interval, classes resampled before their queries. If
+    /// the embedding does not beat the best baseline by more than the interval of the difference on the same queries,
+    /// the stage warns.
     ///
     /// # Example
     ///
@@ -44,20 +46,21 @@ params! {
     /// slice = { begin = 60, size = 100 }
     /// ```
     pub struct Params {
-        /// Positions in the queries' pool; all of them must be embedded. Choose those of the evaluation to compare with.
+        /// Positions in the queries' pool; all must be embedded. Choose those of the evaluation to compare with.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
-        /// Queries looked up at most: where there are more, a sample drawn by the seed, for all baselines and the embedding
-        /// alike.
+        /// Largest number of queries. If there are more, all baselines and the embedding use a sample drawn by the
+        /// seed.
         #[aka("max_samples", "limit", "num_queries", "subsample")]
         max_queries: usize = 10_000 => check::between(1, 20_000),
-        /// Which other indexed images a query does not look at, beside itself: as in the `evaluate` to compare with.
+        /// Further indexed images that a query ignores, in addition to itself; set it as in the `evaluate` to compare
+        /// with.
         #[aka("ignore", "filter", "exclude_same")]
         exclude: Option<Exclude> = None,
-        /// The `stream` of the stage that trained the model, where it has one: the untrained network starts from it.
+        /// The `stream` of the stage that trained the model, if it has one: the untrained network starts from it.
         model_stream: Option<String> = None,
-        /// Any text: another one gives other random draws at the same seed.
-        #[aka("seed", "random_state", "random_seed")]
+        /// Any text. A different one gives different random draws with the same seed.
+        #[aka("random_state", "random_seed")]
         stream: Option<String> = None,
     }
 }
@@ -68,7 +71,7 @@ pub struct Baseline;
 
 impl Stage for Baseline {
     const NAME: &'static str = "baseline";
-    const SUMMARY: &'static str = "Measures what needs no training on the queries and the index of an embedding.";
+    const SUMMARY: &'static str = "Measures baselines without training on the queries and the index of an embedding.";
     // 1: the first. 2: images are read from files of their splits. 3: the untrained network is embedded as `embed` does.
     const VERSION: u32 = 3;
     const OUTPUT: Kind = Kind::Baseline;
@@ -88,9 +91,9 @@ impl Stage for Baseline {
         ]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
-        let mut issues: Vec<ParamIssue> =
+        let mut issues: Vec<Issue> =
             embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref())).err().into_iter().collect();
         issues.extend(embedded::check_classes(index, queries));
         issues.extend(embedded::check_uses(index, queries));
@@ -98,10 +101,9 @@ impl Stage for Baseline {
         let pools = index.map(|index| &index.pool).into_iter().chain(queries.map(|queries| &queries.pool));
         issues.extend(missing_column(params.exclude.as_ref(), pools));
         if index.is_some_and(|index| index.class_means) {
-            let message =
-                "the index holds means of classes, which have no pixels to compare and are no images to embed";
-            let help = "plug an index of every vector into `index`: one without `reduce`";
-            issues.push(ParamIssue::new("", message).help(help));
+            let message = "the index holds class means, which have no pixels to compare and no image to embed";
+            let help = "connect an index of all vectors (without `reduce`) to `index`";
+            issues.push(Issue::of("", message).help(help));
         }
         if issues.is_empty() { Ok(Facts::Baseline) } else { Err(issues) }
     }

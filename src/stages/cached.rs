@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use simpipe_artifact::{Embeddings, EmbeddingsInfo, Features, MadeBy, read_json};
+use simpipe_base::issue::Issue;
 use simpipe_nn::{Pixels, to_bytes};
-use simpipe_stage::{Ctx, EmbeddingsFacts, ParamIssue, StageError};
+use simpipe_stage::{Ctx, EmbeddingsFacts, StageError};
 
 /// The files of embeddings that a stage reads to take them as features.
 pub(super) const FILES: &[&str] = &[TABLE, EmbeddingsInfo::FILE];
@@ -28,7 +29,7 @@ impl Cached {
         let info: EmbeddingsInfo = read_json(ctx.input(port, EmbeddingsInfo::FILE))?;
         let made_by = info.made_by.clone().ok_or_else(|| {
             let message = format!("the embeddings at the port `{port}` do not say which model made them");
-            StageError::failed(message).with_help("let this version of simpipe embed them again")
+            StageError::failed(message).with_help("embed them again with this version of simpipe")
         })?;
         let rows = Embeddings::read(ctx.input(port, TABLE))?;
         let places = rows.example_id.iter().enumerate().map(|(row, id)| (*id, row)).collect();
@@ -51,7 +52,7 @@ impl Cached {
         if missing > 0 {
             let port = &self.port;
             let message = format!("{missing} of {} examples have no features at the port `{port}`", ids.len());
-            let help = "let the stage there embed the whole pool of the same sampler: leave out its `slice`";
+            let help = "make that stage embed the whole pool of the same sampler: leave out its `slice`";
             return Err(StageError::failed(message).with_help(help));
         }
         Ok(ids.iter().map(|id| self.places[id]).collect())
@@ -70,12 +71,12 @@ impl Cached {
 }
 
 /// Features of a split that a pool is not of; nothing while one of them is not known.
-pub(super) fn of_other_split(what: &str, split: &str, features: &EmbeddingsFacts, port: &str) -> Option<ParamIssue> {
+pub(super) fn of_other_split(what: &str, split: &str, features: &EmbeddingsFacts, port: &str) -> Option<Issue> {
     let known = &features.pool.split;
     let differs = !split.is_empty() && !known.is_empty() && known != split;
     differs.then(|| {
         let message =
             format!("the {what} are of the split `{split}`, but the features at the port `{port}` of `{known}`");
-        ParamIssue::new("", message).help(format!("plug features of `{split}` into `{port}` in the template"))
+        Issue::of("", message).help(format!("connect features of `{split}` to `{port}` in the template"))
     })
 }

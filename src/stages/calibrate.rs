@@ -14,12 +14,13 @@ use simpipe_artifact::{
     Calibration as CalibrationFile, Cutpoint, Embeddings, ImageSet, IndexInfo, IndexRows, Target, Thresholds,
     write_json,
 };
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_metric::reliability::{Judgement, calibration_error};
 use simpipe_search::knn::Wanted;
 use simpipe_search::{CalibrationMetric, Counting, Curve, Isotonic, Judged, Matcher, overlap};
 use simpipe_stage::{
-    CalibrationFacts, Ctx, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError,
+    CalibrationFacts, Ctx, EmbeddingsFacts, Facts, IndexFacts, InputFacts, Kind, Port, Stage, StageError,
 };
 
 pub use targets::Targets;
@@ -30,7 +31,7 @@ const OPTIMAL: &str = "optimal";
 params! {
     /// How thresholds are judged.
     pub struct Params {
-        /// The metric that the cutpoint `optimal` is best in, and that targets are values of unless they name another.
+        /// The metric that the cutpoint `optimal` maximises, and that bare targets are values of.
         #[aka("calibration_metric", "threshold_metric", "score")]
         metric: CalibrationMetric = CalibrationMetric::F1,
         /// How neighbours become a label and a distance.
@@ -42,12 +43,12 @@ params! {
             vec![CalibrationMetric::Precision, CalibrationMetric::Recall, CalibrationMetric::BinaryAccuracy],
         /// Which queries are right, wrong and missed.
         counting: Counting = Counting::Lookup,
-        /// Further cutpoints by name: the value of the metric that each must reach, `{ p95 = 0.95 }`, or that of another
-        /// metric, `{ strict = { metric = "far", value = 0.01 } }`. Of a metric of which less is better (`fpr`, `far`,
-        /// `frr`) it is a bound from above: the largest distance within it is taken, for `frr` the smallest.
+        /// Further cutpoints by name: the value of the metric to reach, `{ p95 = 0.95 }`, or the value of another
+        /// metric, `{ strict = { metric = "far", value = 0.01 } }`. For metrics where less is better (`fpr`, `far`,
+        /// `frr`) the value is an upper bound: the largest distance within it is used, for `frr` the smallest.
         #[aka("threshold_targets", "thresholds", "cutpoints")]
         targets: Targets = Targets::default(),
-        /// Positions in the queries' pool; all of them must be embedded.
+        /// Positions in the queries' pool; all must be embedded.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
     }
@@ -73,7 +74,7 @@ impl Stage for Calibrate {
         vec![Port::new("index", Kind::Index, INDEX_FILES), Port::new("queries", Kind::Embeddings, QUERY_FILES)]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
         let mut issues = Vec::new();
         let asked = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
@@ -88,10 +89,9 @@ impl Stage for Calibrate {
             .zip(asked.as_ref())
             .is_some_and(|((index, queries), asked)| embedded::shared(index, queries, asked) > 0);
         if overlaps && index.is_some_and(|index| index.class_means) {
-            let message =
-                "the queries are part of the means of classes that the index holds, and can't be left out of them";
-            let help = "index other images than the queries, or every vector: leave `reduce` out of the index";
-            issues.push(ParamIssue::new("slice", message).help(help));
+            let message = "the queries are part of the class means in the index, and can't be left out of them";
+            let help = "index other images than the queries, or all vectors: leave `reduce` out of `[index]`";
+            issues.push(Issue::of("slice", message).help(help));
         }
         let path = matcher_path(&params.matcher);
         issues.extend(embedded::check_neighbours(&path, params.matcher.k(), indexed, usize::from(overlaps)));
@@ -108,7 +108,7 @@ impl Stage for Calibrate {
         }))
     }
 
-    fn warnings(params: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(params: &Params, inputs: &InputFacts) -> Vec<Issue> {
         let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
         let trained_on = queries.is_some_and(|queries| queries.seen_in_training);
         let some = known_classes(index, queries).filter(|_| params.counting == Counting::Lookup);
@@ -150,9 +150,10 @@ impl Stage for Calibrate {
 }
 
 /// Queries that the network has fitted.
-fn fitted(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> ParamIssue {
-    let message = "the queries are examples that the model is trained on: the cutpoints will look better than they are";
-    ParamIssue::new("", message).help(held_out::help(index, queries))
+fn fitted(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Issue {
+    let message = "the queries are examples that the model was trained on: the cutpoints will look better than they \
+                   are";
+    Issue::of("", message).help(held_out::help(index, queries))
 }
 
 /// How many classes of the queries the index has, and how many there are.
@@ -162,12 +163,12 @@ fn known_classes(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) 
 }
 
 /// No answer can be right.
-fn strangers(known: usize, all: usize) -> Option<ParamIssue> {
+fn strangers(known: usize, all: usize) -> Option<Issue> {
     (known == 0 && all > 0).then(|| {
         let message = format!(
-            "none of the {all} classes of the queries is in the index: no answer can be right, whatever the network"
+            "none of the queries' {all} classes is in the index, so no answer can be right"
         );
-        ParamIssue::new("", message).help(
+        Issue::of("", message).help(
             "calibrate in an index of the queries' own classes: `pipeline = \"metric-learning-held-out\"` looks a split \
              `validation` up in itself, which `split = { classes = { validation = 0.2, test = 0.4 } }` of the dataset makes",
         )
@@ -175,13 +176,13 @@ fn strangers(known: usize, all: usize) -> Option<ParamIssue> {
 }
 
 /// Some answers can't be right, and count as if the network had failed.
-fn some_strangers(known: usize, all: usize) -> Option<ParamIssue> {
+fn some_strangers(known: usize, all: usize) -> Option<Issue> {
     (0 < known && known < all).then(|| {
         let message = format!(
-            "{} of the {all} classes of the queries are not in the index: their queries are always wrong",
+            "{} of the queries' {all} classes are not in the index, so their queries are always wrong",
             all - known
         );
-        ParamIssue::new("", message).help(
+        Issue::of("", message).help(
             "index these classes too, leave them out of the queries' `class-list`, or count them as unknown: \
              `counting = \"open-set\"`",
         )
@@ -292,12 +293,12 @@ fn warn(ctx: &Ctx<'_>, params: &Params, curve: &Curve, optimal: usize, file: &Ca
         ctx.warn("the model was trained on these queries: their distances are too small and the cutpoints optimistic");
     }
     if curve.counts[optimal].accepted() == curve.population.queries {
-        ctx.warn("the cutpoint `optimal` accepts every query: it decides nothing");
+        ctx.warn("the cutpoint `optimal` accepts every query, so it has no effect");
     }
     for name in &file.unreachable {
         let metric = params.targets.0.get(name).map_or(&params.metric, |target| target.metric(&params.metric));
         let measured = metric.measured(&curve.counts[optimal], curve.population).is_some();
-        let why = if measured { "" } else { ": there is no query that it could be measured on" };
+        let why = if measured { "" } else { ": there is no query to measure it on" };
         ctx.warn(format!("no threshold reaches the target `{name}` of `{}`{why}", metric.column()));
     }
 }

@@ -1,6 +1,6 @@
 //! Groups of classes, such as the alphabets of letters, told by the names of classes.
 
-use simpipe_stage::ParamIssue;
+use simpipe_base::issue::Issue;
 
 /// The group of each class by label; `None` where the data has no groups.
 ///
@@ -19,8 +19,8 @@ pub(super) fn of_label<'a>(groups: &[&'a str], label: i32) -> Option<&'a str> {
 }
 
 /// What a parameter at `path` asks for and the data has not.
-pub(super) fn none(path: &str) -> ParamIssue {
-    ParamIssue::new(path, "the data has no groups: its classes are not called `group/class`").unavailable()
+pub(super) fn none(path: &str) -> Issue {
+    Issue::of(path, "the data has no groups: its class names do not have the form `group/class`").unavailable()
 }
 
 #[cfg(test)]

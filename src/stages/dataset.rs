@@ -12,15 +12,15 @@ use simpipe_artifact::{
     write_json,
 };
 use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::params;
-use simpipe_data::DataError;
-use simpipe_data::sampler::Problem;
 use simpipe_data::source::{Source, SourceFacts};
 use simpipe_data::split::{Split, Undivided};
+use simpipe_data::{DataError, Storage};
 use simpipe_stage::{
-    Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, SourceDigest, SourceFinder, SplitFacts,
-    Stage, StageError,
+    Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, Port, SourceDigest, SourceFinder, SplitFacts, Stage,
+    StageError,
 };
 
 /// Reads labelled images from a source.
@@ -30,8 +30,9 @@ pub struct Dataset;
 params! {
     /// Reads labelled images from a source: a public archive, a folder, or the sample inside the program.
     ///
-    /// Pixels lie in `images/`, a file a split, and are read from there image by image: a dataset may be larger than memory.
-    /// `examples.parquet` tells of each image its `file` and the `offset` in it of `height` x `width` x `channels` bytes.
+    /// Images are in `images/`, one file per split, and are read from there one by one, so a dataset may be larger than memory.
+    /// For each image, `examples.parquet` has the `file` and the `offset` of its `height` x `width` x `channels` bytes. If the
+    /// image is `encoded`, these are the `length` bytes of the file it came as.
     ///
     /// # Example
     ///
@@ -43,10 +44,13 @@ params! {
         /// Where the images come from.
         #[aka("name", "dataset", "data", "kind", "type")]
         source: Source,
-        /// How they are divided into splits, whatever the source has: a folder's images may then lie in folders of classes
-        /// as well as in folders of splits.
+        /// How the images are divided into splits, whatever the source has. A folder may then contain class folders or
+        /// split folders.
         #[aka("splits", "partition", "subset")]
         split: Split = Split::Source,
+        /// Whether images are stored as pixels or as the files they came as. Both give the same pixels.
+        #[aka("format", "keep", "cache", "encoding")]
+        storage: Storage = Storage::Auto,
     }
 }
 
@@ -72,25 +76,25 @@ impl Params {
     }
 
     /// A folder that is divided twice.
-    fn divided_twice(&self) -> Option<ParamIssue> {
+    fn divided_twice(&self) -> Option<Issue> {
         let Source::ImageFolder(folder) = &self.source else { return None };
         let twice = self.split != Split::Source && !folder.by_folders();
         twice.then(|| {
-            let message = "the image folder has a `split` of its own: one of the two can divide the images";
-            ParamIssue::new("split", message).help("leave out this one, or that of `source.image-folder`")
+            let message = "the image folder has its own `split`: only one of the two can divide the images";
+            Issue::of("split", message).help("leave out this one or the one in `source.image-folder`")
         })
     }
 }
 
 /// A problem of `split` at its place.
-fn issue(problem: Problem, rule: &Split) -> ParamIssue {
-    ParamIssue::new(format!("split.{}.{}", rule.name(), problem.path), problem.message).help(problem.help)
+fn issue(problem: Issue, rule: &Split) -> Issue {
+    Issue { path: format!("split.{}.{}", rule.name(), problem.path), ..problem }
 }
 
 impl Stage for Dataset {
     const NAME: &'static str = "dataset";
     const SUMMARY: &'static str =
-        "Reads labelled images from a source into one table and a file of pixels for each split.";
+        "Reads labelled images from a source into one table and one file of pixels per split.";
     // 1 - first version
     // 2 - images of a folder are laid over a background and turned as EXIF says; more formats, a limit of pixels; large
     //     images make smaller row groups
@@ -107,7 +111,7 @@ impl Stage for Dataset {
         Vec::new()
     }
 
-    fn infer(params: &Params, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
         if let Some(issue) = params.divided_twice() {
             return Err(vec![issue]);
         }
@@ -137,12 +141,12 @@ impl Stage for Dataset {
         Ok(Facts::Dataset(DatasetFacts { identity, classes: facts.classes, image: facts.image, splits, columns }))
     }
 
-    fn warnings(params: &Params, _: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(params: &Params, _: &InputFacts) -> Vec<Issue> {
         let of_rule = params.split.doubt().map(|problem| issue(problem, &params.split));
         // What the source's own splits are does not matter where they are divided anew.
         let of_source = params.source.loader().doubt().filter(|_| params.split == Split::Source);
         let of_source = of_source.map(|(path, message, help)| {
-            ParamIssue::new(format!("source.{}.{path}", params.source.name()), message).help(help)
+            Issue::of(format!("source.{}.{path}", params.source.name()), message).help(help)
         });
         of_rule.into_iter().chain(of_source).collect()
     }
@@ -179,7 +183,8 @@ impl Stage for Dataset {
     fn run(params: &Params, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let source = params.source();
         let earlier = ctx.earlier().map(Decodings::open).transpose().unwrap_or_default().flatten();
-        let loaded = Loading { source: source.loader(), rule: &params.split, earlier }.run(ctx)?;
+        let loaded =
+            Loading { source: source.loader(), rule: &params.split, earlier, storage: &params.storage }.run(ctx)?;
         let total: usize = loaded.summary.counts.values().sum();
         tracing::info!(decoded = total - loaded.taken_over, taken_over = loaded.taken_over, "images");
         told::of_files(&loaded, ctx);
@@ -198,6 +203,7 @@ impl Stage for Dataset {
             checksum: loaded.summary.checksum,
             skipped: loaded.skipped,
             transparent: loaded.transparent,
+            encoded: loaded.summary.encoded,
         };
         Ok(write_json(&ctx.output("dataset.json"), &info)?)
     }
@@ -209,11 +215,11 @@ fn expect_splits(params: &Params, counts: &BTreeMap<String, usize>) -> Result<()
     missing.map_or(Ok(()), |name| {
         let message = format!("the split `{name}` gets none of the {} images", counts.values().sum::<usize>());
         let help = match &params.split {
-            Split::Images(_) => "choose larger shares, or bring more images",
-            Split::Group(_) => "choose larger shares or another `stream`, or bring more groups",
-            _ => "name what belongs to it, or leave it out",
+            Split::Images(_) => "choose larger shares, or add images",
+            Split::Group(_) => "choose larger shares or another `stream`, or add groups",
+            _ => "name its members, or leave it out",
         };
-        Err(ParamIssue::new("split", message).help(help).into())
+        Err(Issue::of("split", message).help(help).into())
     })
 }
 
@@ -239,20 +245,20 @@ fn split_facts(examples: &Examples, classes: usize) -> BTreeMap<String, SplitFac
 }
 
 /// A `path` of the source where there is nothing, or a folder of images that is not as it should be.
-fn missing(source: &Source, facts: &SourceFacts) -> Option<ParamIssue> {
+fn missing(source: &Source, facts: &SourceFacts) -> Option<Issue> {
     let path = source.loader().path()?;
     let at = format!("source.{}.path", source.name());
     if !path.exists() {
         let message = format!("there is nothing at `{}`", path.display());
-        let help = "the path is relative to the file that writes it (to the current folder in `--set`)";
-        return Some(ParamIssue::new(at, message).help(help).unavailable());
+        let help = "the path is relative to the file that contains it (to the current folder in `--set`)";
+        return Some(Issue::of(at, message).help(help).unavailable());
     }
     if facts.classes.is_some() {
         return None;
     }
     // What is there could not be listed: listing it for its digests says why, and no image is read.
     let error = source.loader().digests(&|_: &std::path::Path| Ok(Digest::of(b""))).err()?;
-    let issue = ParamIssue::new(at, error.to_string()).unavailable();
+    let issue = Issue::of(at, error.to_string()).unavailable();
     Some(match error.help() {
         Some(help) => issue.help(help),
         None => issue,

@@ -216,7 +216,9 @@ fn a_picture_in_two_classes_is_warned_of_with_its_examples() {
     let ran = run(&params(&serde_json::json!({ "image-folder": { "path": root.path().to_str() } })), false).unwrap();
     // `train` comes first: 1, 2, 2, 3, then 3.
     let words = "2 images are in two classes, pixel for pixel: example 1 is `a` and example 2 is `b`";
-    assert_eq!(ran.warnings, [words]);
+    assert_eq!(ran.warnings.len(), 1, "{:?}", ran.warnings);
+    let rest = ran.warnings[0].strip_prefix(words).unwrap();
+    assert!(rest.starts_with(" (1 of them in two splits: `evaluate` and `match` refuse"), "{rest}");
 }
 
 #[test]
@@ -304,4 +306,44 @@ fn the_classification_split_of_a_retrieval_set_is_doubted() {
     assert_eq!((warnings.len(), warnings[0].path.as_str()), (1, "source.cub-200-2011.division"));
     assert!(warned(&params("class-disjoint", "source")).is_empty());
     assert!(warned(&params("classification", "classes")).is_empty(), "divided anew");
+}
+
+#[test]
+fn images_kept_as_they_came_are_read_as_the_pixels_that_they_would_be() {
+    let root = tempfile::tempdir().unwrap();
+    for (class, blue) in [("a", 10), ("a", 20), ("b", 30)] {
+        let folder = root.path().join("train").join(class);
+        std::fs::create_dir_all(&folder).unwrap();
+        let pixel = |x: u32, y: u32| image::Rgb([u8::try_from(x).unwrap(), u8::try_from(2 * y).unwrap(), blue]);
+        let picture = image::RgbImage::from_fn(90, 60, pixel);
+        picture.save(folder.join(format!("{blue}.{}", if blue == 20 { "png" } else { "jpg" }))).unwrap();
+    }
+    let kept = |storage: &str| {
+        let resize = serde_json::json!({ "size": [40, 50], "mode": "fit", "filter": "lanczos" });
+        let source = serde_json::json!({ "image-folder": { "path": root.path().to_str(), "resize": resize } });
+        let params = param::from_json(&serde_json::json!({ "source": source, "storage": storage })).unwrap();
+        run(&params, false).unwrap().folder
+    };
+    let [raw, encoded, auto] = ["raw", "encoded", "auto"].map(kept);
+    let info = |of: &tempfile::TempDir| read_json::<DatasetInfo>(&of.path().join("dataset.json")).unwrap();
+    assert_eq!([&raw, &encoded, &auto].map(|of| info(of).encoded), [0, 3, 0], "6,000 bytes are few");
+    assert_eq!(info(&raw).checksum, info(&encoded).checksum);
+    let [raw, encoded] = [raw, encoded].map(|of| {
+        let path = of.path().join("examples.parquet");
+        let images = Examples::read_images(&path, &[2, 0, 1]).unwrap();
+        (images, Examples::read(&path).unwrap(), std::fs::metadata(of.path().join("images/train.bin")).unwrap().len())
+    });
+    assert!((&raw.0, &raw.1) == (&encoded.0, &encoded.1), "the same images and what is known of them");
+    assert!(encoded.2 < raw.2, "{} bytes in place of {}", encoded.2, raw.2);
+}
+
+#[test]
+fn storage_is_in_the_key_only_where_it_is_chosen() {
+    use simpipe_base::param::{Param, View};
+    let key = |storage: &str| {
+        let json = serde_json::json!({ "source": "cifar10-sample", "storage": storage });
+        param::from_json::<Params>(&json).unwrap().write(View::Key)
+    };
+    assert_eq!(key("auto"), serde_json::json!({ "source": "cifar10-sample" }));
+    assert_eq!(key("raw"), serde_json::json!({ "source": "cifar10-sample", "storage": "raw" }));
 }

@@ -22,27 +22,26 @@ pub use self::used::use_of;
 use super::cached;
 use super::embedded::foreign;
 use super::slice::Slice;
-use super::train::stage_summary;
 use simpipe_artifact::{
-    self as artifact, Embeddings, EmbeddingsInfo, IMAGES, ImageSet, MadeBy, ModelFile, ModelName, ModelUse, Samples,
-    Weights, read_json, write_json,
+    self as artifact, Embeddings, EmbeddingsInfo, IMAGES, ImageSet, MadeBy, ModelFile, ModelName, ModelSummary,
+    ModelUse, Samples, Weights, read_json, write_json,
 };
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::params;
 use simpipe_data::loader;
 use simpipe_nn::{EMBED_BATCH, Network, Pixels, device};
-use simpipe_stage::{
-    Ctx, EmbeddingsFacts, Facts, InputFacts, Kind, ModelSummary, ParamIssue, Port, Progress, Stage, StageError,
-};
+use simpipe_stage::{Ctx, EmbeddingsFacts, Facts, InputFacts, Kind, Port, Progress, Stage, StageError};
 
 params! {
     /// Embeds a part of a sampler's pool.
     ///
-    /// An index and what is looked up in it must be embedded alike: by the same `views`, `layer`, `layers` and `normalize`.
+    /// Index and queries must be embedded in the same way: with the same `views`, `layer`, `layers` and `normalize`.
     ///
-    /// A model that was trained on features takes `embeddings` in place of `dataset`: those that it was trained on, or others
-    /// made in the same way. Or it takes images, where the model that makes the features of them is plugged into `backbone`.
+    /// A model that was trained on features takes `embeddings` instead of `dataset`: those that it was trained on, or
+    /// others made in the same way. It can also take images, if the model that turns them into features is connected to
+    /// `backbone`.
     ///
     /// # Example
     ///
@@ -54,19 +53,18 @@ params! {
         /// Which positions of the pool.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
-        /// The versions of each image that are embedded, in any order: a row is their mean, of unit length where the layers
-        /// give that.
+        /// The versions of each image to embed, in any order. A row is their mean, scaled to unit length if the layers
+        /// give unit length.
         #[aka("tta", "test_time_augmentation", "augment", "test_views")]
         views: Vec<EmbedView> = vec![EmbedView::Identity] => check::not_empty(),
-        /// The layer whose output is the embedding, in place of the last one: its name in the table of `simpipe check`, such
-        /// as "global-max-pool", or its place, such as "layers.5".
+        /// The layer whose output is the embedding, instead of the last one: its name in the table of `simpipe check`,
+        /// such as "global-max-pool", or its path, such as "layers.5".
         #[aka("features", "tap", "output_layer", "embedding_layer", "feature_layer")]
         layer: Option<String> = None,
-        /// Several such layers, whose outputs are put one behind the other.
+        /// Several such layers, whose outputs are concatenated.
         #[aka("concat", "features_of", "output_layers")]
         layers: Vec<String> = Vec::new(),
-        /// Whether rows are scaled to unit length, whatever the layers give; of several layers each by itself, and then the
-        /// whole.
+        /// Whether to scale rows to unit length; with several `layers`, first each and then the whole.
         #[aka("l2_normalize", "normalise", "unit_length")]
         normalize: bool = false,
     }
@@ -108,7 +106,7 @@ impl Stage for Embed {
         ]
     }
 
-    fn infer(params: &EmbedParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &EmbedParams, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let pool = inputs.samples("sampler").cloned().unwrap_or_default();
         let range = params.slice.within(pool.count, "slice").map_err(|issue| vec![issue])?;
         params.views_differ()?;
@@ -117,7 +115,7 @@ impl Stage for Embed {
             return Err(vec![issue]);
         }
         let Some(model) = inputs.model("model") else {
-            return Err(vec![ParamIssue::new("", "the port `model` has no model")]);
+            return Err(vec![Issue::of("", "the port `model` has no model")]);
         };
         let issues = features::problems(params, inputs, model, &pool);
         if !issues.is_empty() {
@@ -151,10 +149,10 @@ impl Stage for Embed {
         let ids = &samples.example_id[range.clone()];
         let (model, network) = read_network(ctx, "model")?;
         let given = Given::read(ctx, &model, &samples, range.clone())?;
-        let taps = params.taps(Some(&stage_summary(network.summary()))).map_err(first)?.unwrap_or_default();
+        let taps = params.taps(Some(network.summary())).map_err(first)?.unwrap_or_default();
         let networks = tapped(&network, &taps)?;
         let views = params.views_in_order();
-        let rows = Rows::new(&networks, &views, params.normalize).behind(given.backbone.as_ref());
+        let rows = Rows::new(&networks, &views, params.normalize).behind(given.backbone.as_ref().map(Used::rows));
         let earlier = EarlierRows::read(ctx.earlier(), &given.pixels, rows.dim());
         let missing = earlier.missing();
         tracing::info!(embedded = missing.len(), taken_over = ids.len() - missing.len(), "images");
@@ -197,13 +195,13 @@ impl EmbedParams {
     }
 
     /// A view that is there twice would count twice.
-    fn views_differ(&self) -> Result<(), Vec<ParamIssue>> {
+    fn views_differ(&self) -> Result<(), Vec<Issue>> {
         let twice = (1..self.views.len()).filter(|&at| self.views[..at].contains(&self.views[at]));
         let issue = |at: usize| {
-            let message = format!("`{}` stands here twice", self.views[at].name());
-            ParamIssue::new(format!("views[{at}]"), message).help("leave it out: each view counts once")
+            let message = format!("`{}` is repeated", self.views[at].name());
+            Issue::of(format!("views[{at}]"), message).help("leave it out: each view counts once")
         };
-        let issues: Vec<ParamIssue> = twice.map(issue).collect();
+        let issues: Vec<Issue> = twice.map(issue).collect();
         if issues.is_empty() { Ok(()) } else { Err(issues) }
     }
 
@@ -214,10 +212,10 @@ impl EmbedParams {
     }
 
     /// The layers whose outputs are taken: the last one where none is named. `None` while the layers are not known.
-    fn taps(&self, summary: Option<&ModelSummary>) -> Result<Option<Vec<Tap>>, Vec<ParamIssue>> {
+    fn taps(&self, summary: Option<&ModelSummary>) -> Result<Option<Vec<Tap>>, Vec<Issue>> {
         if self.layer.is_some() && !self.layers.is_empty() {
-            let issue = ParamIssue::new("layers", "`layer` and `layers` both name the layer to take");
-            return Err(vec![issue.help("give one of them")]);
+            let issue = Issue::of("layers", "`layer` and `layers` both name the layer to use");
+            return Err(vec![issue.help("use one of them")]);
         }
         summary.map(|summary| taps(&self.named(), &summary.layers)).transpose()
     }
@@ -244,8 +242,8 @@ fn tapped(network: &Network, taps: &[Tap]) -> Result<Vec<Network>, StageError> {
 }
 
 /// The first problem of a stage that is under way.
-fn first(issues: Vec<ParamIssue>) -> StageError {
-    issues.into_iter().next().map_or_else(|| StageError::failed("the layer can't be taken"), StageError::from)
+fn first(issues: Vec<Issue>) -> StageError {
+    issues.into_iter().next().map_or_else(|| StageError::failed("the layer can't be used"), StageError::from)
 }
 
 /// The slice's positions, now that the pool's size is known.
@@ -297,7 +295,8 @@ fn embed(
     places: &[usize],
 ) -> Result<Vec<f32>, StageError> {
     let mut values = Vec::with_capacity(places.len() * rows.dim());
-    let threads = loader::threads_within(loader::suitable_threads(), EMBED_BATCH * pixels.image_size());
+    let batch = (EMBED_BATCH * pixels.image_size()).saturating_add(pixels.decoding_memory());
+    let threads = loader::threads_within(loader::suitable_threads(), batch);
     let chunks: Vec<&[usize]> = places.chunks(EMBED_BATCH).collect();
     let make = |number: u64| {
         let chunk = usize::try_from(number).ok().and_then(|at| chunks.get(at));
@@ -310,7 +309,7 @@ fn embed(
             for (row, place) in embedded.chunks(rows.dim()).zip(*chunk) {
                 if row.iter().any(|value| !value.is_finite()) {
                     let message = format!("the embedding of example {} is not finite", ids[*place]);
-                    let help = "the model's weights are likely broken: train it with a lower `learning-rate`";
+                    let help = "the training has probably diverged: try a lower `learning-rate`";
                     return Err(StageError::failed(message).with_help(help));
                 }
             }

@@ -7,10 +7,12 @@ use super::slice::Slice;
 use simpipe_artifact::{
     Codes, Distance, Embeddings, EmbeddingsInfo, Graph, ImageSet, IndexInfo, IndexRows, ModelUse, read_json,
 };
+use simpipe_base::issue::Issue;
 use simpipe_base::param;
 use simpipe_search::distance::Rows;
+use simpipe_search::vectors::make_comparable;
 use simpipe_search::{Search, SearchError, Searcher, Structure, Vectors};
-use simpipe_stage::{Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
+use simpipe_stage::{Ctx, EmbeddingsFacts, IndexFacts, StageError};
 
 /// Files that a port of embeddings reads.
 pub(super) const EMBEDDINGS_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE];
@@ -20,7 +22,7 @@ pub(super) const QUERY_FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::
 pub(super) const INDEX_FILES: &[&str] = &["index.arrow", "index.json", Graph::FILE, Codes::FILE];
 
 /// The pool positions that a slice selects of those embedded; `None` while these are unknown.
-pub(super) fn select(slice: Slice, embedded: Option<&Range<usize>>) -> Result<Option<Range<usize>>, ParamIssue> {
+pub(super) fn select(slice: Slice, embedded: Option<&Range<usize>>) -> Result<Option<Range<usize>>, Issue> {
     let Some(embedded) = embedded else { return Ok(None) };
     let range = match slice {
         Slice::All => embedded.clone(),
@@ -30,8 +32,9 @@ pub(super) fn select(slice: Slice, embedded: Option<&Range<usize>>) -> Result<Op
         return Ok(Some(range));
     }
     let (first, last) = (embedded.start, embedded.end);
-    let message = format!("positions {}..{} are not all embedded: {first}..{last} are", range.start, range.end);
-    Err(ParamIssue::new("slice", message)
+    let message =
+        format!("`slice` selects positions {}..{}, but only {first}..{last} were embedded", range.start, range.end);
+    Err(Issue::of("slice", message)
         .help(format!("choose `begin` from {first} and `begin + size` up to {last}, or \"all\"")))
 }
 
@@ -75,6 +78,11 @@ impl Searched {
     /// Whether every row is compared.
     pub(super) fn is_exact(&self) -> bool {
         self.search == Search::Exact
+    }
+
+    /// The method.
+    pub(super) const fn search(&self) -> &Search {
+        &self.search
     }
 
     /// The search among the index's rows.
@@ -143,9 +151,9 @@ impl<'a> IndexFiles<'a> {
         match param::from_json::<Search>(&settings) {
             Ok(search) if search != Search::Auto => Ok((info, search)),
             _ => {
-                let message =
-                    format!("the index is to be searched by `{}`, which this program does not know", info.search);
-                Err(StageError::failed(message).with_help("use the simpipe that made it, or make the index again"))
+                let message = format!("the index uses the search `{}`, which this version does not know", info.search);
+                Err(StageError::failed(message)
+                    .with_help("use the version of simpipe that made it, or make the index again"))
             }
         }
     }
@@ -176,8 +184,8 @@ fn expect_codes_of(search: &Search, codes: &Codes, path: &Path) -> Result<(), St
     if fit {
         return Ok(());
     }
-    let message = format!("{} has the codes of another search than `{}`", path.display(), search.name());
-    Err(StageError::failed(message).with_help("they are of two indexes: run the experiment again"))
+    let message = format!("{} has the codes of a search other than `{}`", path.display(), search.name());
+    Err(StageError::failed(message).with_help("they belong to two indexes: run the experiment again"))
 }
 
 /// A table of another index.
@@ -187,8 +195,8 @@ fn expect_same(rows: &IndexRows, info: &IndexInfo, path: &Path) -> Result<(), St
         return Ok(());
     }
     let (path, counted, long) = (path.display(), info.count, info.dim);
-    let message = format!("{path} has {count} vectors of {dim} numbers, index.json says {counted} of {long}");
-    Err(StageError::failed(message).with_help("they are of two indexes: run the experiment again"))
+    let message = format!("{path} has {count} vectors of {dim} dimensions, index.json says {counted} of {long}");
+    Err(StageError::failed(message).with_help("they belong to two indexes: run the experiment again"))
 }
 
 /// Vectors that can be searched by a distance; `what` names them in the error.
@@ -203,27 +211,43 @@ pub(super) fn searchable<'a>(
     searchable_as(|row| format!("{what} of example {} (row {row})", id(row)), values, dim, distance)
 }
 
-/// The same, where `who` names a row in the error.
+/// Scales vectors in place if the distance asks for that; says whether any was scaled.
+pub(super) fn make_searchable(
+    what: &str,
+    values: &mut [f32],
+    dim: usize,
+    example_ids: &[u64],
+    distance: Distance,
+) -> Result<bool, StageError> {
+    let id = |row: usize| example_ids.get(row).copied().unwrap_or_default();
+    let who = |row: usize| format!("{what} of example {} (row {row})", id(row));
+    make_comparable(values, dim, distance).map_err(|error| not_searchable(who, error))
+}
+
+/// Vectors that a distance can compare; `who` names a row in the error.
 pub(super) fn searchable_as(
     who: impl Fn(usize) -> String,
     values: &[f32],
     dim: usize,
     distance: Distance,
 ) -> Result<Vectors<'_>, StageError> {
-    Vectors::new(values, dim, distance).map_err(|error| match error {
+    Vectors::new(values, dim, distance).map_err(|error| not_searchable(who, error))
+}
+
+fn not_searchable(who: impl Fn(usize) -> String, error: SearchError) -> StageError {
+    match error {
         SearchError::NotFinite { position } => {
-            StageError::failed(format!("the {} holds a number that is not finite", who(position)))
-                .with_help("the training has probably diverged: try a smaller learning rate")
+            StageError::failed(format!("the {} contains a number that is not finite", who(position)))
+                .with_help("the training has probably diverged: try a lower `learning-rate`")
         }
         SearchError::Zero { position } => {
             let message = format!("the {} is all zeros: it has no cosine distance to anything", who(position));
             StageError::failed(message).with_help(
-                "look at the image, or at what the last layers leave of it; `distance = \"euclidean\"` of the index \
-                 compares such rows too",
+                "check the image and the last layers; `distance = \"euclidean\"` of the index can compare such rows",
             )
         }
         other => unsearchable(&other),
-    })
+    }
 }
 
 /// For `map_err`.
@@ -232,26 +256,25 @@ pub(super) fn unsearchable(error: &SearchError) -> StageError {
 }
 
 /// Embeddings of different lengths can't be compared.
-pub(super) fn check_dims(index: Option<usize>, queries: Option<usize>) -> Option<ParamIssue> {
+pub(super) fn check_dims(index: Option<usize>, queries: Option<usize>) -> Option<Issue> {
     let (index, queries) = index.zip(queries)?;
     (index != queries).then(|| {
-        ParamIssue::new("", format!("queries have {queries} numbers each, the vectors of the index {index}"))
+        Issue::of("", format!("the queries have {queries} dimensions, the index has {index}"))
             .help("embed both with the same model")
     })
 }
 
 /// Embeddings that are made of other views or layers can't be compared; what is not known yet may be alike.
-pub(super) fn check_uses(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<ParamIssue> {
+pub(super) fn check_uses(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<Issue> {
     let (index, queries): (&ModelUse, &ModelUse) = (index?.model_use.as_ref()?, queries?.model_use.as_ref()?);
     (index != queries).then(|| {
-        let message = format!("the index is embedded by {}, the queries by {}", index.words(), queries.words());
-        ParamIssue::new("", message)
-            .help("give both `embed` stages the same `views`, `layer`, `layers` and `normalize`")
+        let message = format!("the index was embedded by {}, the queries by {}", index.words(), queries.words());
+        Issue::of("", message).help("give both `embed` stages the same `views`, `layer`, `layers` and `normalize`")
     })
 }
 
 /// Labels are numbers into a list of classes: two lists make other classes of them.
-pub(super) fn check_classes(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<ParamIssue> {
+pub(super) fn check_classes(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<Issue> {
     let (index, queries) = (index?.pool.classes.as_ref()?, queries?.pool.classes.as_ref()?);
     (index != queries).then(|| {
         let differ =
@@ -259,35 +282,29 @@ pub(super) fn check_classes(index: Option<&IndexFacts>, queries: Option<&Embeddi
         let name = |classes: &[String]| classes.get(differ).map_or("no class", String::as_str).to_owned();
         let (one, other) = (name(index), name(queries));
         let message = format!("label {differ} is `{one}` in the index and `{other}` among the queries");
-        ParamIssue::new("", message).help("index and queries need datasets of the same classes in the same order")
+        Issue::of("", message).help("index and queries need datasets of the same classes in the same order")
     })
 }
 
 /// No query is left out of a mean that it is part of.
-pub(super) fn check_left_out(index: Option<&IndexFacts>, leave_one_out: bool) -> Option<ParamIssue> {
+pub(super) fn check_left_out(index: Option<&IndexFacts>, leave_one_out: bool) -> Option<Issue> {
     index.filter(|index| leave_one_out && index.class_means).map(|_| {
-        let message = "the index holds means of classes, and no query can be left out of one";
-        ParamIssue::new("leave-one-out", message)
-            .help("index other images than the queries, or every vector: leave `reduce` out of the index")
+        let message = "the index holds class means, and a query can't be left out of them";
+        Issue::of("leave-one-out", message)
+            .help("index other images than the queries, or all vectors: leave `reduce` out of `[index]`")
     })
 }
 
 /// Nor is it known what a mean belongs to.
-pub(super) fn check_excluded(index: Option<&IndexFacts>, excludes: bool) -> Option<ParamIssue> {
+pub(super) fn check_excluded(index: Option<&IndexFacts>, excludes: bool) -> Option<Issue> {
     index.filter(|index| excludes && index.class_means).map(|_| {
-        let message = "the index holds means of classes, which belong to no group and come from no source";
-        ParamIssue::new("exclude", message)
-            .help("leave `exclude` out, or index every vector: leave `reduce` out of the index")
+        let message = "the index holds class means, which have no group and no source";
+        Issue::of("exclude", message).help("leave out `exclude`, or index all vectors: leave `reduce` out of `[index]`")
     })
 }
 
 /// More neighbours wanted than there are vectors; `left_out` of them are the query itself.
-pub(super) fn check_neighbours(
-    path: &str,
-    wanted: usize,
-    indexed: Option<usize>,
-    left_out: usize,
-) -> Option<ParamIssue> {
+pub(super) fn check_neighbours(path: &str, wanted: usize, indexed: Option<usize>, left_out: usize) -> Option<Issue> {
     let indexed = indexed?;
     let others = indexed.saturating_sub(left_out);
     if wanted <= others {
@@ -295,22 +312,22 @@ pub(super) fn check_neighbours(
     }
     let held = match left_out {
         0 => format!("the index holds {indexed} vectors"),
-        _ => format!("the index holds {indexed} vectors, of which a query leaves itself out"),
+        _ => format!("the index holds {indexed} vectors, and a query leaves itself out"),
     };
     let help = match others {
         0 => "make the index larger".to_owned(),
         others => format!("choose at most {others}, or a larger index"),
     };
-    Some(ParamIssue::new(path, format!("{wanted} neighbours are wanted, but {held}")).help(help))
+    Some(Issue::of(path, format!("{wanted} neighbours are asked for, but {held}")).help(help))
 }
 
 /// `what` is drawn from another dataset than the one whose images would be shown or compared; nothing while one of them is
 /// not known. `port` is where that one is plugged.
-pub(super) fn foreign(what: &str, of: Option<&str>, plugged: Option<&str>, port: &str) -> Option<ParamIssue> {
+pub(super) fn foreign(what: &str, of: Option<&str>, plugged: Option<&str>, port: &str) -> Option<Issue> {
     let (of, plugged) = (of.filter(|text| !text.is_empty())?, plugged.filter(|text| !text.is_empty())?);
     (of != plugged).then(|| {
-        let message = format!("the {what} are of another dataset than that at the port `{port}`");
-        ParamIssue::new("", message).help(format!("plug the dataset of the {what} into `{port}` in the template"))
+        let message = format!("the {what} come from a dataset other than that at the port `{port}`");
+        Issue::of("", message).help(format!("connect the dataset of the {what} to `{port}` in the template"))
     })
 }
 

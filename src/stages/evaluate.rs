@@ -24,9 +24,10 @@ use simpipe_artifact::{
     self as artifact, BootstrapInfo, Embeddings, Evaluation, EvaluationCounts, Hub, HubsInfo, IndexRows, PerClass,
     PerQuery, write_json,
 };
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_search::overlap;
-use simpipe_stage::{Ctx, EvaluationFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use simpipe_stage::{Ctx, EvaluationFacts, Facts, InputFacts, Kind, Port, Stage, StageError};
 
 pub use self::asked::Wish;
 pub use self::params::{Average, Breakdown, Params, Resampled};
@@ -56,7 +57,7 @@ impl Stage for Evaluate {
         vec![Port::new("index", Kind::Index, INDEX_FILES), Port::new("queries", Kind::Embeddings, QUERY_FILES)]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let issues = checks::issues(params, inputs.index("index"), inputs.embeddings("queries"));
         if !issues.is_empty() {
             return Err(issues);
@@ -65,11 +66,12 @@ impl Stage for Evaluate {
     }
 
     /// Where they are not allowed, such queries are refused.
-    fn warnings(_: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(_: &Params, inputs: &InputFacts) -> Vec<Issue> {
         let trained_on = inputs.embeddings("queries").is_some_and(|queries| queries.seen_in_training);
-        let message = "the queries are examples that the model is trained on: the figures say nothing of new images";
-        let help = "plug an `embed` of another `sample` stage into `queries`";
-        trained_on.then(|| ParamIssue::new("", message).help(help)).into_iter().collect()
+        let message = "the queries are examples that the model was trained on, so the numbers say nothing about new \
+                       images";
+        let help = "connect an `embed` of another `sample` stage to `queries`";
+        trained_on.then(|| Issue::of("", message).help(help)).into_iter().collect()
     }
 
     fn stream(params: &Params) -> Option<&str> {

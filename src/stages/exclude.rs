@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use simpipe_artifact::{Belonging, Embeddings, ExcludedInfo, IndexRows};
 use simpipe_base::choice;
+use simpipe_base::issue::Issue;
 use simpipe_search::overlap;
-use simpipe_stage::{Ctx, ParamIssue, SamplesFacts, StageError};
+use simpipe_stage::{Ctx, SamplesFacts, StageError};
 
 choice! {
-    /// Which other indexed images a query does not look at, because they show the very thing that it shows, or come from the
-    /// same place: whatever their class, they are not ranked, and the query need not find them. Where the data says nothing
-    /// of an image, it is left out of nothing.
+    /// Indexed images that a query ignores because they show the same object or come from the same source. Whatever
+    /// their class, they are not ranked, and the query need not find them. An image without a value in the column
+    /// excludes nothing.
     pub enum Exclude {
         /// Those of its group, such as other photos of one animal in one minute: the column `group` of the data.
         #[aka("same_id", "same_object", "groups")]
@@ -148,7 +149,7 @@ fn told(info: &ExcludedInfo) -> Vec<String> {
 pub(super) fn missing_column<'a>(
     exclude: Option<&Exclude>,
     pools: impl IntoIterator<Item = &'a SamplesFacts>,
-) -> Option<ParamIssue> {
+) -> Option<Issue> {
     let exclude = exclude?;
     let known = pools.into_iter().filter_map(|pool| pool.columns.as_ref());
     let mut lacking = known.filter(|columns| !columns.iter().any(|column| column == exclude.column()));
@@ -156,7 +157,7 @@ pub(super) fn missing_column<'a>(
 }
 
 /// A column that the data has not, with those that it has.
-fn no_column<'a>(exclude: &Exclude, has: impl IntoIterator<Item = &'a str>) -> ParamIssue {
+fn no_column<'a>(exclude: &Exclude, has: impl IntoIterator<Item = &'a str>) -> Issue {
     let column = exclude.column();
     let has: Vec<&str> = has.into_iter().collect();
     let other = Exclude::ALL.into_iter().find(|other| has.contains(&other.column()));
@@ -169,7 +170,7 @@ fn no_column<'a>(exclude: &Exclude, has: impl IntoIterator<Item = &'a str>) -> P
             format!("leave `exclude` out: of its images the dataset says the {}, no {column}", has.join(" and "))
         }
     };
-    ParamIssue::new("exclude", format!("the data has no column `{column}`")).help(help).unavailable()
+    Issue::of("exclude", format!("the data has no column `{column}`")).help(help).unavailable()
 }
 
 #[cfg(test)]
@@ -245,6 +246,8 @@ mod tests {
         };
         assert_eq!(issue(None, Some(&["source"])), None, "what is not known yet is no problem");
         let issue = issue(Some(&["source"]), Some(&[])).unwrap();
-        assert!(issue.path == "exclude" && issue.unavailable && issue.message == "the data has no column `source`");
+        assert!(
+            issue.path == "exclude" && issue.is_unavailable() && issue.message == "the data has no column `source`"
+        );
     }
 }

@@ -11,10 +11,11 @@ use simpipe_artifact::{
     self as artifact, DatasetInfo, Distance, EpisodeRow, Estimate, FewShotFile, read_json, write_episodes, write_json,
 };
 use simpipe_base::check::{self, Check};
+use simpipe_base::issue::Issue;
 use simpipe_base::{choice, params};
 use simpipe_metric::episode::{Drawer, Episodes, NearestNeighbour, NearestPrototype, mean_of_episodes};
 use simpipe_metric::{EpisodeMetric, MetricError, Space};
-use simpipe_stage::{Ctx, DatasetFacts, EmbeddingsFacts, Facts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use simpipe_stage::{Ctx, DatasetFacts, EmbeddingsFacts, Facts, InputFacts, Kind, Port, Stage, StageError};
 
 choice! {
     /// What the classes of one episode share.
@@ -62,28 +63,28 @@ params! {
         /// Positions in the pool that examples are drawn from; all of them must be embedded.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
-        /// Classes in an episode.
+        /// Number of classes per episode.
         #[aka("n_way", "n_ways", "way", "classes_per_episode", "num_classes")]
         ways: usize = 5 => check::between(2, 10_000),
-        /// Examples of each class that are shown.
+        /// Number of examples of each class that are shown.
         #[aka("k_shot", "n_shot", "shot", "n_support", "support_size")]
         shots: usize = 1 => check::between(1, 10_000),
-        /// Examples of each class that are asked.
+        /// Number of examples of each class that are queries.
         #[aka("n_query", "query", "n_queries", "q_queries", "query_size")]
         queries: usize = 15 => check::between(1, 10_000),
-        /// Episodes: more of them make the interval narrower.
+        /// Number of episodes; more make the interval narrower.
         #[aka("n_episodes", "tasks", "n_tasks", "num_tasks", "iterations")]
         episodes: usize = 1000 => check::between(1, 1_000_000),
         /// What the classes of one episode share.
         by: By = By::Class,
-        /// How queries are labelled; the metric `accuracy` is the first one's.
+        /// How queries are labelled; `accuracy` is that of the first method.
         #[aka("classifier", "classifiers", "method")]
         methods: Vec<FewShotMethod> = vec![FewShotMethod::NearestPrototype, FewShotMethod::NearestNeighbour] => methods(),
-        /// Whether examples may be images that the model was trained on: flattering, and said so. They are told by the bytes
-        /// of their pixels, whatever dataset or split they are in.
+        /// Whether examples may be images that the model was trained on. The results are then flattering, and the
+        /// report says so. Images are recognised by their pixels, whatever dataset or split they are in.
         allow_overlap: bool = false,
-        /// Any text: another one gives other random draws at the same seed.
-        #[aka("seed", "random_state", "random_seed")]
+        /// Any text. A different one gives different random draws with the same seed.
+        #[aka("random_state", "random_seed")]
         stream: Option<String> = None,
     }
 }
@@ -123,7 +124,7 @@ impl Stage for FewShot {
         ]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let Some(embeddings) = inputs.embeddings("embeddings") else { return Ok(Facts::FewShot) };
         let dataset = inputs.dataset("dataset");
         let mut issues = Vec::new();
@@ -144,12 +145,12 @@ impl Stage for FewShot {
     }
 
     /// Where they are not allowed, such examples are refused.
-    fn warnings(_: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(_: &Params, inputs: &InputFacts) -> Vec<Issue> {
         let trained_on = inputs.embeddings("embeddings").is_some_and(|embeddings| embeddings.seen_in_training);
-        let message = "episodes are drawn from the examples that the model is trained on: their accuracy says nothing of \
-                       new classes, nor of new images";
-        let help = "plug an `embed` of another `sample` stage into `embeddings`";
-        trained_on.then(|| ParamIssue::new("", message).help(help)).into_iter().collect()
+        let message = "episodes are drawn from examples that the model was trained on, so their accuracy says nothing \
+                       about new classes or images";
+        let help = "connect an `embed` of another `sample` stage to `embeddings`";
+        trained_on.then(|| Issue::of("", message).help(help)).into_iter().collect()
     }
 
     fn stream(params: &Params) -> Option<&str> {
@@ -188,20 +189,16 @@ fn leave(ctx: &mut Ctx<'_>, name: &str, estimate: &Estimate) {
 }
 
 /// More classes than the pool has.
-fn too_many_ways(params: &Params, embeddings: &EmbeddingsFacts) -> Option<ParamIssue> {
+fn too_many_ways(params: &Params, embeddings: &EmbeddingsFacts) -> Option<Issue> {
     let known = embeddings.pool.labels.as_ref()?.len();
     (params.ways > known).then(|| {
-        let message = format!("an episode takes {} classes, but the pool has {known}", params.ways);
-        ParamIssue::new("ways", message).help(format!("choose at most {known}, or a pool of more classes"))
+        let message = format!("an episode needs {} classes, but the pool has {known}", params.ways);
+        Issue::of("ways", message).help(format!("choose at most {known}, or a pool of more classes"))
     })
 }
 
 /// Too few classes that can have enough examples: a pool has at most those of its split.
-fn too_few_of_a_class(
-    params: &Params,
-    embeddings: &EmbeddingsFacts,
-    dataset: Option<&DatasetFacts>,
-) -> Option<ParamIssue> {
+fn too_few_of_a_class(params: &Params, embeddings: &EmbeddingsFacts, dataset: Option<&DatasetFacts>) -> Option<Issue> {
     let pool = &embeddings.pool;
     let counts = dataset?.splits.as_ref()?.get(&pool.split)?.per_class.as_ref()?;
     let of = |label: &i32| usize::try_from(*label).ok().and_then(|label| counts.get(label)).copied().unwrap_or(0);
@@ -213,8 +210,8 @@ fn too_few_of_a_class(
         let enough = sizes.iter().filter(|size| **size >= wanted).count();
         let ways = params.ways;
         let message =
-            format!("an episode takes {wanted} examples of each of {ways} classes, but {enough} have as many");
-        ParamIssue::new("queries", message).help(match possible.checked_sub(params.shots).filter(|rest| *rest > 0) {
+            format!("an episode needs {wanted} examples of each of {ways} classes, but {enough} have that many");
+        Issue::of("queries", message).help(match possible.checked_sub(params.shots).filter(|rest| *rest > 0) {
             Some(rest) => format!("choose at most {rest}, fewer `ways`, or a pool with more examples of a class"),
             None => "choose fewer `shots`, fewer `ways`, or a pool with more examples of a class".to_owned(),
         })
@@ -222,24 +219,24 @@ fn too_few_of_a_class(
 }
 
 /// Fewer embeddings than one episode takes.
-fn too_few(params: &Params, embedded: Option<usize>) -> Option<ParamIssue> {
+fn too_few(params: &Params, embedded: Option<usize>) -> Option<Issue> {
     let embedded = embedded?;
     let wanted = params.ways * (params.shots + params.queries);
     (wanted > embedded).then(|| {
-        let message = format!("an episode takes {wanted} examples, but there are {embedded}");
-        ParamIssue::new("queries", message).help("choose fewer `queries`, `shots` or `ways`, or embed more examples")
+        let message = format!("an episode needs {wanted} examples, but there are {embedded}");
+        Issue::of("queries", message).help("choose fewer `queries`, `shots` or `ways`, or embed more examples")
     })
 }
 
-fn no_groups() -> ParamIssue {
+fn no_groups() -> Issue {
     class_groups::none("by").help("choose \"class\", or a dataset whose classes have groups")
 }
 
 /// Why episodes can't stay within a group, as far as it is known.
-fn cannot_group(params: &Params, dataset: Option<&DatasetFacts>, embeddings: &EmbeddingsFacts) -> Option<ParamIssue> {
+fn cannot_group(params: &Params, dataset: Option<&DatasetFacts>, embeddings: &EmbeddingsFacts) -> Option<Issue> {
     let Some(dataset) = dataset else {
-        let issue = ParamIssue::new("by", "groups are told by the names of classes, but no dataset is plugged in");
-        return Some(issue.help("plug the dataset into the port `dataset` of this stage"));
+        let issue = Issue::of("by", "groups come from the class names, but no dataset is connected");
+        return Some(issue.help("connect the dataset to the port `dataset` of this stage"));
     };
     let Some(groups) = class_groups::groups(dataset.classes.as_ref()?) else { return Some(no_groups()) };
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
@@ -250,8 +247,8 @@ fn cannot_group(params: &Params, dataset: Option<&DatasetFacts>, embeddings: &Em
     let largest = sizes.into_values().max()?;
     (largest < params.ways).then(|| {
         let message =
-            format!("an episode takes {} classes of one group, but none has more than {largest}", params.ways);
-        ParamIssue::new("ways", message).help(format!("choose at most {largest}, or `by = \"class\"`"))
+            format!("an episode needs {} classes of one group, but none has more than {largest}", params.ways);
+        Issue::of("ways", message).help(format!("choose at most {largest}, or `by = \"class\"`"))
     })
 }
 
@@ -260,7 +257,7 @@ fn drawer(params: &Params, ctx: &Ctx<'_>, space: &Space<'_>) -> Result<Drawer, S
     let Params { ways, shots, queries, episodes: count, .. } = *params;
     let refused = |error: MetricError| {
         StageError::from(
-            ParamIssue::new("ways", error.to_string())
+            Issue::of("ways", error.to_string())
                 .help("choose fewer `ways`, `shots` or `queries`, or a pool with more examples of a class"),
         )
     };

@@ -8,15 +8,16 @@ use simpipe_artifact::{
     self as artifact, Codes, DatasetInfo, Distance, Embeddings, Graph, IndexInfo, IndexRows, IndexStructure, read_json,
     write_json,
 };
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::params;
 use simpipe_base::suggest;
 use simpipe_search::distance::Rows;
 use simpipe_search::{SearchError, Searcher, Structure, recall};
-use simpipe_stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, ParamIssue, Port, Stage, StageError};
+use simpipe_stage::{Ctx, Facts, IndexFacts, InputFacts, Kind, Port, Stage, StageError};
 
 params! {
-    /// Which embeddings are indexed, and how near is measured.
+    /// Chooses the embeddings to index and the distance.
     pub struct Params {
         /// Positions in the sampler's pool; all of them must be embedded.
         #[aka("range", "subset", "positions", "rows")]
@@ -24,11 +25,11 @@ params! {
         /// How neighbours are found.
         #[aka("index_type", "search_type", "algorithm", "algo", "method")]
         search: Search = Search::Exact,
-        /// What of the embeddings is indexed; each of them if it is left out.
+        /// Indexes a summary instead of every embedding.
         #[aka("reduction", "aggregate")]
         reduce: Option<Reduce> = None,
-        /// How near is measured; the distance of the model's loss if it is left out. For `cosine`, vectors that are not of
-        /// unit length are scaled to it, and so are the queries.
+        /// The distance; default: that of the model's loss. For `cosine`, vectors and queries are scaled to unit length
+        /// if they are not.
         #[aka("metric", "distance_metric", "similarity", "dist", "metric_type")]
         distance: Option<Distance> = None,
     }
@@ -59,7 +60,7 @@ impl Stage for Index {
         ]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let embeddings = inputs.embeddings("embeddings").ok_or_else(Vec::new)?;
         let range = embedded::select(params.slice, embeddings.range.as_ref()).map_err(|issue| vec![issue])?;
         let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
@@ -94,8 +95,7 @@ impl Stage for Index {
         let rows = indexed.rows;
         let vectors = Rows::checked(&rows.values, rows.dim);
         let search = params.search.of(rows.len(), metric);
-        let stop = || ctx.cancelled();
-        let made = make(&search, vectors, metric, &stop).map_err(|error| embedded::unsearchable(&error))?;
+        let made = make(&search, vectors, metric, ctx).map_err(|error| embedded::unsearchable(&error))?;
         expect_recall(&search, made.recall)?;
         let index = IndexInfo {
             format: artifact::FORMAT,
@@ -143,17 +143,16 @@ struct Indexed {
 /// What is indexed of some embeddings.
 fn indexed(
     reduce: Option<&Reduce>,
-    rows: Embeddings,
+    mut rows: Embeddings,
     metric: Distance,
     dataset: &DatasetInfo,
 ) -> Result<Indexed, StageError> {
-    let vectors = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, metric)?;
     let Some(Reduce::Centroids) = reduce else {
-        let scaled = vectors.into_scaled();
-        let normalized = scaled.is_some();
-        let rows = Embeddings { values: scaled.unwrap_or(rows.values), ..rows };
+        let Embeddings { values, dim, example_id, .. } = &mut rows;
+        let normalized = embedded::make_searchable("embedding", values, *dim, example_id, metric)?;
         return Ok(Indexed { rows, normalized, class_means_of: None });
     };
+    let vectors = embedded::searchable("embedding", &rows.values, rows.dim, &rows.example_id, metric)?;
     let means = centroids::centroids(&rows, vectors.rows(), metric);
     let class = |row: usize| usize::try_from(means.label[row]).ok().and_then(|label| dataset.classes.get(label));
     let who = |row: usize| format!("mean of the class `{}`", class(row).map_or("", String::as_str));
@@ -162,22 +161,19 @@ fn indexed(
 }
 
 /// Settings that do not fit the vectors, as far as these are known.
-fn misfits(search: &Search, vectors: Option<usize>, dim: Option<usize>) -> Vec<ParamIssue> {
+fn misfits(search: &Search, vectors: Option<usize>, dim: Option<usize>) -> Vec<Issue> {
     let at = |field: &str| format!("search.{}.{field}", search.name());
     let misfits = search.misfits(vectors, dim).into_iter();
-    misfits.map(|(field, what, help)| ParamIssue::new(at(field), what).help(help)).collect()
+    misfits.map(|(field, what, help)| Issue::of(at(field), what).help(help)).collect()
 }
 
 /// A search that does not work with the distance.
-fn refused(search: &Search, distance: Distance) -> Option<ParamIssue> {
+fn refused(search: &Search, distance: Distance) -> Option<Issue> {
     let known: Vec<&str> = search.refuses(distance)?.iter().map(|distance| distance.name()).collect();
     let (name, distance) = (search.name(), distance.name());
     let known = suggest::one_of(&known);
     let help = format!("it works with {known}; `search = \"exact\"` works with every distance");
-    Some(
-        ParamIssue::new("search", format!("the search `{name}` does not work with the distance `{distance}`"))
-            .help(help),
-    )
+    Some(Issue::of("search", format!("the search `{name}` does not work with the distance `{distance}`")).help(help))
 }
 
 /// What a search needs, and how much it finds.
@@ -187,20 +183,18 @@ struct Made {
     structure: Option<IndexStructure>,
 }
 
-fn make(
-    search: &Search,
-    rows: Rows<'_>,
-    distance: Distance,
-    stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Made, SearchError> {
+/// Makes it; how long that takes, and how long the search for a sample of the vectors, is told as `build` and `search`.
+fn make(search: &Search, rows: Rows<'_>, distance: Distance, ctx: &Ctx<'_>) -> Result<Made, SearchError> {
     if *search == Search::Exact {
         return Ok(Made { parts: Structure::nothing(), recall: 1.0, structure: None });
     }
-    let parts = Structure::new(rows, distance, search, stop)?;
+    let stop = || ctx.cancelled();
+    let parts = ctx.timed("build", || Structure::new(rows, distance, search, &stop))?;
     let bytes_per_vector = 4 * rows.dim() + parts.bytes_per_vector(rows.dim(), rows.len());
     let structure = IndexStructure { settings: search.write(View::Full), bytes_per_vector };
-    let searcher = Searcher::new(rows, distance, search, &parts).stopped_by(stop);
-    let recall = recall::recall(rows, distance, &searcher, stop)?;
+    let searcher = Searcher::new(rows, distance, search, &parts).stopped_by(&stop);
+    let sample = recall::Sample::of(rows, distance, &stop)?;
+    let recall = ctx.timed("search", || sample.share_found(&searcher))?;
     Ok(Made { parts, recall, structure: Some(structure) })
 }
 
@@ -215,9 +209,9 @@ fn expect_recall(search: &Search, recall: f64) -> Result<(), StageError> {
         recall::SAMPLED
     );
     let help = match search {
-        Search::Hnsw(_) => "raise `search-width`, `build-width` or `links`, or ask for less",
-        Search::IvfPq(_) => "raise `probes`, `candidates` or `parts`, or ask for less",
-        _ => "raise `candidates`, take another search, or ask for less",
+        Search::Hnsw(_) => "raise `search-width`, `build-width` or `links`, or lower `min-recall`",
+        Search::IvfPq(_) => "raise `probes`, `candidates` or `parts`, or lower `min-recall`",
+        _ => "raise `candidates`, choose another search, or lower `min-recall`",
     };
     Err(StageError::failed(message).with_help(help))
 }

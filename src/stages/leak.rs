@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::embedded;
 use simpipe_artifact::{Embeddings, ImageSet, IndexRows};
-use simpipe_stage::{CalibrationFacts, Ctx, EmbeddingsFacts, IndexFacts, ParamIssue, StageError};
+use simpipe_base::issue::Issue;
+use simpipe_stage::{CalibrationFacts, Ctx, EmbeddingsFacts, IndexFacts, StageError};
 
 /// The count of queries that the model was trained on.
 const OVERLAP_TRAINING: &str = "overlap.training";
@@ -26,8 +27,8 @@ impl Where {
     /// Behind "3 queries are", or "1 query is".
     const fn words(self, one: bool) -> &'static str {
         match (self, one) {
-            (Self::Index, true) => "in the index too, and would find itself",
-            (Self::Index, false) => "in the index too, and would find themselves",
+            (Self::Index, true) => "also in the index and would match itself",
+            (Self::Index, false) => "also in the index and would match themselves",
             (Self::Training, true) => "an image that the model was trained on",
             (Self::Training, false) => "images that the model was trained on",
             (Self::Calibration, true) => "an image that the thresholds were found with",
@@ -47,23 +48,23 @@ impl Where {
     const fn help(self) -> &'static str {
         match self {
             Self::Index => {
-                "choose a `slice` that the index does not hold, or say `leave-one-out = true`; `allow-overlap = true` lets \
-                 each find itself, and the report shows it"
+                "choose a `slice` that is not in the index, or set `leave-one-out = true`; `allow-overlap = true` lets \
+                 each match itself, and the report says so"
             }
             Self::Training => {
-                "look up images of another split, or take the copies out of the folder; `allow-overlap = true` looks them \
-                 up all the same, and the report shows it"
+                "use images of another split, or remove the copies from the folder; `allow-overlap = true` looks them \
+                 up anyway, and the report says so"
             }
             Self::Calibration => {
-                "calibrate with other images, or choose another `slice`; `allow-overlap = true` looks them up all the same, \
-                 and the report shows it"
+                "calibrate with other images, or choose another `slice`; `allow-overlap = true` looks them up anyway, \
+                 and the report says so"
             }
         }
     }
 
-    fn issue(self, count: usize, pairs: &str) -> ParamIssue {
+    fn issue(self, count: usize, pairs: &str) -> Issue {
         let queries = if count == 1 { "1 query is".to_owned() } else { format!("{count} queries are") };
-        ParamIssue::new("slice", format!("{queries} {}{pairs}", self.words(count == 1))).help(self.help())
+        Issue::of("slice", format!("{queries} {}{pairs}", self.words(count == 1))).help(self.help())
     }
 }
 
@@ -74,7 +75,7 @@ pub(super) fn known(
     calibration: Option<&CalibrationFacts>,
     asked: Option<&Range<usize>>,
     leave_one_out: bool,
-) -> Vec<ParamIssue> {
+) -> Vec<Issue> {
     let mut issues = Vec::new();
     if index > 0 && !leave_one_out {
         issues.push(Where::Index.issue(index, ""));
@@ -94,7 +95,7 @@ pub(super) fn known(
 }
 
 /// All examples of a pool that the model was trained on, where these may not be.
-pub(super) fn known_training(count: usize) -> Option<ParamIssue> {
+pub(super) fn known_training(count: usize) -> Option<Issue> {
     (count > 0).then(|| Where::Training.issue(count, ""))
 }
 
@@ -154,20 +155,20 @@ impl Leaks {
 
     /// Refuses them, or warns of each kind where they are allowed.
     pub(super) fn judge(&self, ctx: &Ctx<'_>, queries: &Embeddings, allowed: bool) -> Result<(), StageError> {
-        let issues: Vec<ParamIssue> = self.some().map(|found| found.issue(queries)).collect();
+        let issues: Vec<Issue> = self.some().map(|found| found.issue(queries)).collect();
         if !issues.is_empty() && !allowed {
             return Err(issues.into());
         }
         let all = self.queries;
         let rest = match self.tainted().contains(&false) {
             true => "see the metrics `disjoint.*`",
-            false => "none is left to tell what the others would give",
+            false => "no other queries are left",
         };
         for found in self.some() {
             let (count, words) = (
                 found.pairs.len(),
                 match found.place {
-                    Where::Index => "in the index and find themselves",
+                    Where::Index => "in the index and match themselves",
                     other => other.words(false),
                 },
             );
@@ -203,7 +204,7 @@ impl Leaks {
 }
 
 impl Found {
-    fn issue(&self, queries: &Embeddings) -> ParamIssue {
+    fn issue(&self, queries: &Embeddings) -> Issue {
         let of = self.place.of();
         let pair = |(at, id): &(usize, u64)| format!("query {} is example {id} {of}", queries.example_id[*at]);
         let mut pairs: Vec<String> = self.pairs.iter().take(SHOWN).map(pair).collect();

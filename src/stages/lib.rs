@@ -1,4 +1,25 @@
-//! The stages: one a file, with its parameters, ports, facts and work. [`registry`] lists them.
+//! The stages: one a file, with its parameters, ports, facts and work. One is added by its `mod` and its line in the list here.
+
+/// Hands every stage to a macro, in the order in which the reference has them.
+macro_rules! every_stage {
+    ($make:ident) => {
+        $make![
+            crate::dataset::Dataset,
+            crate::sample::Sample,
+            crate::train::Train,
+            crate::embed::Embed,
+            crate::index::Index,
+            crate::calibrate::Calibrate,
+            crate::match_::Match,
+            crate::near_copies::NearCopiesStage,
+            crate::evaluate::Evaluate,
+            crate::few_shot::FewShot,
+            crate::baseline::Baseline,
+            crate::project::Project,
+            crate::report::Report,
+        ];
+    };
+}
 
 pub mod ask;
 pub mod baseline;

@@ -13,6 +13,7 @@ use simpipe_artifact::{
     self as artifact, Calibration, Confusion, ConfusionCell, Cutpoint, Distance, Embeddings, ImageSet, IndexRows,
     MatchInfo, MatchRow, Matches, ModelUse, NearCopiesInfo, read_json, write_json,
 };
+use simpipe_base::issue::Issue;
 use simpipe_base::param::View;
 use simpipe_base::params;
 use simpipe_base::{check, suggest};
@@ -21,9 +22,7 @@ use simpipe_metric::reliability::{Judgement, calibration_error};
 use simpipe_metric::{Metric, Ranked, RetrievalMetric, micro_mean};
 use simpipe_search::knn::{Hit, Wanted};
 use simpipe_search::{ExactSearch, Isotonic, Judge, Matcher, overlap};
-use simpipe_stage::{
-    Ctx, DynStage, Facts, IndexFacts, InputFacts, Kind, MatchesFacts, ParamIssue, Port, Stage, StageError,
-};
+use simpipe_stage::{Ctx, DynStage, Facts, IndexFacts, InputFacts, Kind, MatchesFacts, Port, Stage, StageError};
 
 params! {
     /// Which queries are matched, and when a match is believed.
@@ -37,27 +36,27 @@ params! {
     /// neighbours = 5
     /// ```
     pub struct Params {
-        /// Positions in the queries' pool; all of them must be embedded.
+        /// Positions in the queries' pool; all must be embedded.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
-        /// The calibration's cutpoint: farther queries have no match.
+        /// The cutpoint to use: queries farther away have no match.
         #[aka("threshold", "cutoff", "distance_threshold", "thresh")]
         cutpoint: String = "optimal".to_owned(),
-        /// Neighbours kept of each query.
+        /// Number of neighbours to keep per query.
         #[aka("k", "top_k", "n_neighbors", "num_neighbors", "neighbors", "knn", "nn")]
         neighbours: usize = 5 => check::count(1),
-        /// What no match is called.
+        /// The word for queries without a match.
         #[aka("no_match_label", "unknown", "no_match", "unknown_class")]
         unknown_label: String = "Unknown".to_owned(),
-        /// Whether queries may be images that are in the index, where they find themselves at distance 0, that the model
-        /// was trained on, or that the thresholds were found with: flattering, and said so. They are told by the bytes of
-        /// their pixels, whatever dataset or split they are in.
+        /// Whether queries may be images that are in the index (where they match themselves at distance 0), that the
+        /// model was trained on, or that the thresholds were found with. The results are then flattering, and the
+        /// report says so. Images are recognised by their pixels, whatever dataset or split they are in.
         allow_overlap: bool = false,
-        /// Whether queries that are in the index are left out of their own neighbours, copies of the image included: how
-        /// retrieval benchmarks look a test set up in itself.
+        /// Whether queries that are in the index are left out of their own neighbours, together with copies of the
+        /// image. This is how retrieval benchmarks look up a test set in itself.
         #[aka("loo", "exclude_self", "ignore_self", "embeddings_come_from_same_source")]
         leave_one_out: bool = false,
-        /// How neighbours become a label and a distance; the calibration's matcher if it is left out.
+        /// How neighbours become a label and a distance; default: the calibration's matcher.
         #[aka("matching", "voting", "vote")]
         matcher: Option<Matcher> = None,
     }
@@ -89,7 +88,7 @@ impl Stage for Match {
         ]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let (index, queries) = (inputs.index("index"), inputs.embeddings("queries"));
         let mut issues = Vec::new();
         let range = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
@@ -165,37 +164,37 @@ impl Stage for Match {
     }
 }
 
-fn check_cutpoint<'a>(cutpoint: &str, known: impl Iterator<Item = &'a str>) -> Option<ParamIssue> {
+fn check_cutpoint<'a>(cutpoint: &str, known: impl Iterator<Item = &'a str>) -> Option<Issue> {
     let known: Vec<&str> = known.collect();
     (!known.contains(&cutpoint)).then(|| {
-        ParamIssue::new("cutpoint", format!("the calibration has no cutpoint `{cutpoint}`"))
+        Issue::of("cutpoint", format!("the calibration has no cutpoint `{cutpoint}`"))
             .help(suggest::help(cutpoint, &known))
     })
 }
 
 /// Thresholds mean nothing for another distance than they were found with.
-fn check_distance(calibrated: Option<Distance>, indexed: Distance) -> Option<ParamIssue> {
+fn check_distance(calibrated: Option<Distance>, indexed: Distance) -> Option<Issue> {
     let calibrated = calibrated.filter(|calibrated| *calibrated != indexed)?;
     let (found, wanted) = (calibrated.name(), indexed.name());
     let message = format!("the calibration is for the distance `{found}`, the index has `{wanted}`");
-    Some(ParamIssue::new("", message).help("calibrate with an index of the same distance"))
+    Some(Issue::of("", message).help("calibrate with an index of the same distance"))
 }
 
 /// Nor for vectors that are made otherwise.
-fn check_calibrated(calibrated: Option<&ModelUse>, indexed: Option<&ModelUse>) -> Option<ParamIssue> {
+fn check_calibrated(calibrated: Option<&ModelUse>, indexed: Option<&ModelUse>) -> Option<Issue> {
     let (calibrated, indexed) = (calibrated?, indexed?);
     (calibrated != indexed).then(|| {
         let message =
             format!("the calibration is for embeddings by {}, the index holds {}", calibrated.words(), indexed.words());
-        ParamIssue::new("", message).help("calibrate with an index that is embedded alike")
+        Issue::of("", message).help("calibrate with an index that was embedded in the same way")
     })
 }
 
 /// What no match is called can't be what some match is called.
-fn check_unknown(unknown: &str, classes: &[String]) -> Option<ParamIssue> {
+fn check_unknown(unknown: &str, classes: &[String]) -> Option<Issue> {
     classes.iter().any(|class| class == unknown).then(|| {
-        ParamIssue::new("unknown-label", format!("`{unknown}` is a class of the dataset"))
-            .help(format!("choose a word that names no class: `unknown-label = \"{}\"`", free_word(classes)))
+        Issue::of("unknown-label", format!("`{unknown}` is a class of the dataset"))
+            .help(format!("choose a word that is not a class: `unknown-label = \"{}\"`", free_word(classes)))
     })
 }
 

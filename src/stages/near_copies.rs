@@ -8,13 +8,14 @@ use rayon::prelude::*;
 use super::embedded;
 use super::slice::Slice;
 use simpipe_artifact::{
-    self as artifact, DatasetInfo, Examples, IMAGES, Images, NearCopies, NearCopiesInfo, NearCopy, Samples, read_json,
-    write_json,
+    self as artifact, ArtifactError, DatasetInfo, Examples, IMAGES, Images, NearCopies, NearCopiesInfo, NearCopy,
+    Samples, read_json, write_json,
 };
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_search::near_copies::{Copies, CopySearch, THUMBNAIL, thumbnail};
-use simpipe_stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, Stage, StageError};
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, Port, Progress, Stage, StageError};
 
 params! {
     /// Finds images of one pool, the queries, that look like images of another, the references: near copies in the training
@@ -37,10 +38,10 @@ params! {
         /// Positions in the references' pool.
         #[aka("reference_range", "reference_subset")]
         reference_slice: Slice = Slice::All,
-        /// The least correlation of a pair.
+        /// The smallest correlation of a pair.
         #[aka("threshold", "thresh", "similarity", "min_similarity", "cutoff")]
         min_correlation: f64 = 0.95 => check::between(0.5, 1.0),
-        /// Pairs that are listed of each query, the closest ones; all are counted.
+        /// Number of pairs to list per query, closest first; all are counted.
         #[aka("k", "top_k", "limit", "max_pairs")]
         pairs_per_query: usize = 10 => check::between(1, 10_000),
     }
@@ -76,11 +77,11 @@ impl Stage for NearCopiesStage {
         ]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let count = |port: &str| inputs.samples(port).and_then(|facts| facts.count);
         let queries = params.slice.within(count("queries"), "slice");
         let references = params.reference_slice.within(count("references"), "reference-slice");
-        let mut issues: Vec<ParamIssue> = [queries.err(), references.err()].into_iter().flatten().collect();
+        let mut issues: Vec<Issue> = [queries.err(), references.err()].into_iter().flatten().collect();
         let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
         let other = inputs.dataset("reference-dataset").map(|facts| facts.identity.as_str()).or(home);
         let of = |port: &str| inputs.samples(port).map(|facts| facts.dataset.as_str());
@@ -138,7 +139,7 @@ impl Side {
         let beyond = |id: &&u64| usize::try_from(**id).map_or(true, |row| row >= examples.len());
         if let Some(id) = ids.iter().find(beyond) {
             return Err(StageError::failed(format!("the pool at `{pool}` has example {id}, which `{dataset}` lacks"))
-                .with_help("plug in the dataset that the pool is drawn from"));
+                .with_help("connect the dataset that the pool is drawn from"));
         }
         Ok(Self { ids, labels, examples, classes: info.classes })
     }
@@ -156,11 +157,12 @@ impl Side {
 fn thumbnails(ctx: &Ctx<'_>, images: &Images, ids: &[u64]) -> Result<Vec<f32>, StageError> {
     let places = ids.iter().map(|id| images.find(*id)).collect::<Result<Vec<_>, _>>()?;
     let mut rows = vec![0.0; ids.len() * THUMBNAIL];
-    rows.par_chunks_exact_mut(THUMBNAIL).zip(&places).for_each(|(row, place)| {
+    rows.par_chunks_exact_mut(THUMBNAIL).zip(&places).try_for_each(|(row, place)| {
         if !ctx.cancelled() {
-            row.copy_from_slice(&thumbnail(place.shape, images.pixels(place)));
+            row.copy_from_slice(&thumbnail(place.shape, &images.pixels(place)?));
         }
-    });
+        Ok::<_, ArtifactError>(())
+    })?;
     ctx.stop_if_cancelled()?;
     Ok(rows)
 }

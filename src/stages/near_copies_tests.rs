@@ -33,6 +33,7 @@ fn dataset(folder: &Path, classes: &[&str], images: &[(Image, i32)]) {
         checksum: summary.checksum,
         skipped: Vec::new(),
         transparent: 0,
+        encoded: 0,
     };
     write_json(&folder.join(INFO), &info).unwrap();
 }
@@ -123,7 +124,7 @@ fn slices_and_datasets_are_checked_before_anything_runs() {
     let facts = [("dataset", data("a")), ("queries", pool("a")), ("references", pool("b"))];
     assert_eq!(
         issues(json!({}), &facts),
-        ["the references are of another dataset than that at the port `reference-dataset`"]
+        ["the references come from a dataset other than that at the port `reference-dataset`"]
     );
     let plugged = [facts.to_vec(), vec![("reference-dataset", data("b"))]].concat();
     assert_eq!(issues(json!({}), &plugged), [""; 0]);

@@ -44,9 +44,14 @@ const NOTES: &[(&[&str], &str)] = &[
         "nothing to write: `simpipe run` takes every step of the training; what it learns from is `loss`, and how `optimizer`",
     ),
     (
-        &["callbacks", "callback", "model_checkpoint", "tensorboard"],
+        &["callbacks", "callback", "model_checkpoint"],
         "there are no callbacks: `early-stopping`, `keep-best`, `schedule` and `checkpoint-every-minutes` of `train` do what \
          they are used for, and `simpipe export` writes TensorBoard's files",
+    ),
+    (
+        &["logger", "wandb", "mlflow", "tensorboard", "comet", "neptune"],
+        "nothing to set: `simpipe export RUN --tensorboard DIR` or `--mlflow URL` hands on a run, `--events FILE` of `simpipe \
+         run` tells of it while it runs",
     ),
     (&["use_bias"], "`conv2d` and `dense` have `bias`; other layers are as they are"),
     (&["inputs", "input"], "inputs belong to the template under `pipelines/`, not to a config"),

@@ -6,11 +6,12 @@ use super::embedded::{self, EMBEDDINGS_FILES};
 use super::slice::Slice;
 use simpipe_artifact::{self as artifact, Distance, Projection, ProjectionInfo, write_json};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::{choice, params};
 use simpipe_metric::plane::{PlaneError, TSne, Umap, Way, place};
 use simpipe_search::vectors;
-use simpipe_stage::{Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, ProjectionFacts, Stage, StageError};
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, Port, Progress, ProjectionFacts, Stage, StageError};
 
 params! {
     /// Nothing to set: there is one answer.
@@ -61,8 +62,8 @@ choice! {
 }
 
 params! {
-    /// Places embeddings on a plane. A report draws them where the stage is plugged into its port `pca`, `t-sne` or
-    /// `umap`: a new title or another size of the picture then computes nothing again.
+    /// Places embeddings on a plane. A report draws them if the stage is connected to its port `pca`, `t-sne` or
+    /// `umap`; a new title or another size of the picture then recomputes nothing.
     ///
     /// # Example
     ///
@@ -78,11 +79,11 @@ params! {
         /// Positions in the pool; all of them must be embedded.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
-        /// Embeddings at most, from the start of the slice.
+        /// Largest number of embeddings, from the start of the slice.
         #[aka("max_points", "points", "n_samples", "limit")]
         count: usize = 1000 => check::between(1, 20_000),
-        /// What is near on the map; the distance of the model's loss if it is left out. For cosine, embeddings are scaled to
-        /// unit length first; all other distances are taken as euclidean.
+        /// The distance; default: that of the model's loss. For cosine, embeddings are scaled to unit length first; all
+        /// other distances are treated as Euclidean.
         #[aka("metric", "distance_metric")]
         distance: Option<Distance> = None,
     }
@@ -106,7 +107,7 @@ impl Stage for Project {
         vec![Port::new("embeddings", Kind::Embeddings, EMBEDDINGS_FILES)]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let embedded = inputs.embeddings("embeddings").and_then(|facts| facts.range.as_ref());
         let range = embedded::select(params.slice, embedded).map_err(|issue| vec![issue])?;
         let method = params.method.name().to_owned();

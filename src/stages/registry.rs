@@ -1,4 +1,4 @@
-//! The list of stages: one word adds one.
+//! The stages as planner and runner see them. Which there are is said in the crate's root.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,23 +10,10 @@ use simpipe_base::node::Node;
 use simpipe_base::param::{Param, Shape, from_json};
 use simpipe_base::suggest::Known;
 use simpipe_nn::device;
-use simpipe_stage::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, Policy, Stage, StageDoc, StageError};
+use simpipe_stage::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, Policy, Stage, StageDoc, StageError, Unable};
 
-use super::baseline::Baseline;
-use super::calibrate::Calibrate;
-use super::dataset::Dataset;
-use super::embed::Embed;
-use super::evaluate::Evaluate;
-use super::few_shot::FewShot;
-use super::index::Index;
-use super::match_::Match;
-use super::near_copies::NearCopiesStage;
 use super::notes;
-use super::project::Project;
-use super::report::Report;
 use super::reported;
-use super::sample::Sample;
-use super::train::Train;
 
 /// The stages that ship.
 #[derive(Debug)]
@@ -39,14 +26,14 @@ pub fn builtin() -> &'static dyn Catalog {
 }
 
 macro_rules! stages {
-    ($($stage:ident),* $(,)?) => {
+    ($($stage:ty),* $(,)?) => {
         fn names() -> Vec<&'static str> {
-            vec![$($stage::NAME),*]
+            vec![$(<$stage as Stage>::NAME),*]
         }
 
         fn read(stage: &str, table: &Node, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {
             $(
-                if stage == $stage::NAME {
+                if stage == <$stage as Stage>::NAME {
                     let params = <$stage as Stage>::Params::read(table, path, issues)?;
                     return Some(Arc::new(Bound::<$stage>(params)));
                 }
@@ -59,8 +46,8 @@ macro_rules! stages {
         pub fn declared_files(key_parts: &Json) -> Option<&'static [&'static str]> {
             let made_by = |name, version: u32| key_parts["stage"] == name && key_parts["version"] == version;
             $(
-                if made_by($stage::NAME, $stage::VERSION) {
-                    return Some($stage::FILES);
+                if made_by(<$stage as Stage>::NAME, <$stage as Stage>::VERSION) {
+                    return Some(<$stage as Stage>::FILES);
                 }
             )*
             None
@@ -68,13 +55,13 @@ macro_rules! stages {
 
         fn docs() -> Vec<StageDoc> {
             vec![$(StageDoc {
-                name: $stage::NAME,
-                version: $stage::VERSION,
-                summary: $stage::SUMMARY,
-                output: $stage::OUTPUT,
-                files: $stage::FILES,
+                name: <$stage as Stage>::NAME,
+                version: <$stage as Stage>::VERSION,
+                summary: <$stage as Stage>::SUMMARY,
+                output: <$stage as Stage>::OUTPUT,
+                files: <$stage as Stage>::FILES,
                 ports: |json| {
-                    from_json::<<$stage as Stage>::Params>(json).map(|params| $stage::ports(&params)).unwrap_or_default()
+                    from_json::<<$stage as Stage>::Params>(json).map(|params| <$stage as Stage>::ports(&params)).unwrap_or_default()
                 },
                 params: with_policy(<$stage as Stage>::Params::shape()),
             }),*]
@@ -82,21 +69,7 @@ macro_rules! stages {
     };
 }
 
-stages![
-    Dataset,
-    Sample,
-    Train,
-    Embed,
-    Index,
-    Calibrate,
-    Match,
-    NearCopiesStage,
-    Evaluate,
-    FewShot,
-    Baseline,
-    Project,
-    Report
-];
+every_stage!(stages);
 
 /// The kinds of stages that there are.
 #[must_use]
@@ -155,11 +128,12 @@ impl Catalog for Registry {
         device::DEVICES
     }
 
-    fn backend(&self, device: &str) -> Result<BackendChoice, StageError> {
-        device::resolve(device)
-            .map(|(accepted, compute)| BackendChoice {
-                accepted: accepted.into_iter().map(str::to_owned).collect(),
-                compute: compute.to_owned(),
+    fn backend(&self, device: &str, numerics: Option<&str>) -> Result<BackendChoice, StageError> {
+        device::resolve(device, numerics)
+            .map(|backends| BackendChoice {
+                accepted: backends.accepted.into_iter().map(str::to_owned).collect(),
+                compute: backends.compute.to_owned(),
+                unable: backends.unable.map(|error| Unable { message: error.message, help: error.help }),
             })
             .map_err(|error| StageError::failed(error.message).with_help(error.help))
     }
@@ -167,7 +141,7 @@ impl Catalog for Registry {
     fn hardware(&self, backend: &str) -> BTreeMap<String, String> {
         match backend {
             // Other backends have their own kernels, and no name for them.
-            "flex" | "flex-portable" => {
+            "flex" | "flex-portable" | "flex-amx" => {
                 BTreeMap::from([("kernels".to_owned(), simpipe_kernel::instruction_set().to_owned())])
             }
             _ => BTreeMap::new(),

@@ -18,6 +18,7 @@ use simpipe_artifact::{
 };
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::SpecPath;
 use simpipe_base::params;
 use simpipe_report::figure::{Neighbours, Order};
@@ -26,9 +27,7 @@ use simpipe_report::{
     summary, worth_reading,
 };
 use simpipe_search::vectors;
-use simpipe_stage::{
-    Ctx, Facts, InputFacts, Kind, ParamIssue, Port, Progress, SourceDigest, SourceFinder, Stage, StageError,
-};
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, Port, Progress, SourceDigest, SourceFinder, Stage, StageError};
 
 /// The stage `report`.
 #[derive(Debug)]
@@ -45,10 +44,10 @@ params! {
     /// figures = ["training-curves", { neighbours = { k = 3, order = "worst" } }, "confusion-matrix"]
     /// ```
     pub struct ReportParams {
-        /// The figures, in order; a figure may stand several times with other parameters.
+        /// The figures, in order. A figure may appear several times with different parameters.
         #[aka("plots", "charts", "graphs", "visualizations")]
         figures: Vec<FigureSpec> = FigureSpec::all() => check::not_empty(),
-        /// The page's title; the experiment's name if it is left out.
+        /// The page's title; default: the experiment's name.
         title: Option<String> = None,
         /// Whether the embedding is compared with chance and with raw pixels. Without a stage `baseline` at the port of that
         /// name this is computed here and reads every image of queries and index; raw pixels only up to 4e9 multiply-adds
@@ -89,7 +88,10 @@ impl Stage for Report {
     /// on paper. Curves of many points are drawn by what a pixel shows; legends name 20 classes at most; names
     /// that begin alike are cut where they don't differ.
     /// 9 - What ended a training early and which epoch's weights are kept; `neighbours` shows as many as there are.
-    const VERSION: u32 = 9;
+    /// 10 - The figures `learning-rate` and `pair-distances`, which are in the default too; overlaps and near copies beside the
+    /// data; axes of small numbers have powers of ten; letters of a font of the spec with outlines of PostScript join on the page
+    /// too.
+    const VERSION: u32 = 10;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number; UMAP has a seed of its own.
@@ -116,7 +118,7 @@ impl Stage for Report {
         ports
     }
 
-    fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &ReportParams, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let mut issues = sources::unplugged(inputs);
         issues.extend(maps::issues(params, inputs));
         issues.extend(font::issue(params));
@@ -129,8 +131,8 @@ impl Stage for Report {
         if issues.is_empty() { Ok(Facts::Report) } else { Err(issues) }
     }
 
-    fn warnings(params: &ReportParams, _: &InputFacts) -> Vec<ParamIssue> {
-        font::warning(params).into_iter().collect()
+    fn warnings(params: &ReportParams, _: &InputFacts) -> Vec<Issue> {
+        font::warnings(params)
     }
 
     fn sources(params: &ReportParams, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
@@ -180,26 +182,23 @@ fn strips(params: &ReportParams) -> impl Iterator<Item = (usize, &Neighbours)> {
 }
 
 /// The slice must lie among the queries.
-fn outside(strips: &Neighbours, count: usize, path: &str) -> Option<ParamIssue> {
+fn outside(strips: &Neighbours, count: usize, path: &str) -> Option<Issue> {
     let slice = strips.slice.as_ref()?;
     let end = slice.begin.saturating_add(slice.size);
     (end > count).then(|| {
         let by_position = matches!(strips.order, Order::Label | Order::Position);
         let places = if by_position { "position" } else { "place" };
-        ParamIssue::new(
-            format!("{path}.slice"),
-            format!("the slice ends at {places} {end}, but there are {count} queries"),
-        )
-        .help(format!("choose `begin` and `size` with a sum of at most {count}"))
+        Issue::of(format!("{path}.slice"), format!("the slice ends at {places} {end}, but there are {count} queries"))
+            .help(format!("choose `begin` and `size` with a sum of at most {count}"))
     })
 }
 
 /// Only what `match` kept can be shown. As many as are shown where nothing is said are a wish: fewer are shown then.
-fn too_many(strips: &Neighbours, kept: usize, path: &str) -> Option<ParamIssue> {
+fn too_many(strips: &Neighbours, kept: usize, path: &str) -> Option<Issue> {
     let unsaid = Neighbours::default_k();
     (strips.k > kept && strips.k != unsaid).then(|| {
         let message = format!("{} neighbours of each query are to be shown, but `match` keeps {kept}", strips.k);
-        ParamIssue::new(format!("{path}.k"), message)
+        Issue::of(format!("{path}.k"), message)
             .help(format!("choose `k` of at most {kept}, or raise `neighbours` of the stage `match`"))
     })
 }

@@ -7,12 +7,11 @@ use simpipe_artifact::{
 };
 use simpipe_base::check::count;
 use simpipe_base::digest::canonical_json;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View, defaults};
 use simpipe_base::{choice, params};
-use simpipe_data::sampler::{BatchSampler, ClassList, Outlook, Pool, PoolFacts, Problem, Sampler};
-use simpipe_stage::{
-    Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, ParamIssue, Port, SamplesFacts, Stage, StageError,
-};
+use simpipe_data::sampler::{BatchSampler, ClassList, ExpectedPool, Pool, PoolFacts, Sampler};
+use simpipe_stage::{Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, Port, SamplesFacts, Stage, StageError};
 
 choice! {
     /// The order of a pool.
@@ -43,25 +42,25 @@ params! {
     /// sampler = { multi-shot = { classes-per-batch = 10, examples-per-class = 8 } }
     /// ```
     pub struct Params {
-        /// The split drawn from, such as `train`.
+        /// The split to draw from, such as `train`.
         #[aka("subset", "part", "partition", "fold")]
         split: String,
-        /// The classes drawn from: "all" that have examples in the split, a number of them to draw at random, or a
-        /// list of names, labels and ranges of labels such as "0..=4". Where classes are called like other labels, write
-        /// { label = 2 } or { label = "0..=4" } for labels, and "2" for a name.
+        /// The classes to draw from: "all" with examples in the split, a number of classes to choose at random, or a
+        /// list of names, labels and ranges of labels such as "0..=4". If class names look like labels, write { label =
+        /// 2 } or { label = "0..=4" } for labels, and "2" for a name.
         #[aka("classes", "labels", "class_names", "num_classes", "n_classes")]
         class_list: ClassList = ClassList::All,
-        /// Examples of each class in the pool, drawn without replacement; all if it is left out.
+        /// Number of examples per class in the pool, drawn without replacement; all by default.
         #[aka("total_examples", "max_examples_per_class", "max_per_class", "num_examples", "limit")]
         total_examples_per_class: Option<usize> = None => total(),
         /// How batches are drawn from the pool.
         #[aka("batch_sampler", "batches", "sampling")]
         sampler: Sampler = Sampler::MultiShot(defaults()),
-        /// The order of the pool, which slices of later stages count positions in.
+        /// The order of the pool. Slices of later stages count positions in it.
         #[aka("shuffle", "sort", "shuffled")]
         order: PoolOrder = PoolOrder::Drawn,
-        /// Any text: another one gives other random draws at the same seed.
-        #[aka("seed", "random_state", "random_seed")]
+        /// Any text. A different one gives different random draws with the same seed.
+        #[aka("random_state", "random_seed")]
         stream: Option<String> = None,
     }
 }
@@ -81,8 +80,8 @@ impl Params {
     }
 
     /// What decides the pool, in one text. The shape of batches does not.
-    fn identity(&self, outlook: &Outlook, dataset: &DatasetFacts) -> String {
-        let classes = match &outlook.labels {
+    fn identity(&self, expected: &ExpectedPool, dataset: &DatasetFacts) -> String {
+        let classes = match &expected.labels {
             // However the list is written, the same labels are the same pool.
             Some(labels) => json!(labels),
             None => json!({ "list": self.class_list.write(View::Full) }),
@@ -96,10 +95,6 @@ impl Params {
             "order": self.order.name(),
         }))
     }
-}
-
-fn issue(problem: Problem) -> ParamIssue {
-    ParamIssue::new(problem.path, problem.message).help(problem.help)
 }
 
 impl Stage for Sample {
@@ -118,7 +113,7 @@ impl Stage for Sample {
         vec![Port::new("dataset", Kind::Dataset, &["examples.parquet", "dataset.json"])]
     }
 
-    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(params: &Params, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let dataset = inputs.dataset("dataset").cloned().unwrap_or_default();
         let split = dataset.splits.as_ref().and_then(|splits| splits.get(&params.split));
         let facts = PoolFacts {
@@ -127,22 +122,21 @@ impl Stage for Sample {
             count: split.map(|split| split.count),
             per_class: split.and_then(|split| split.per_class.clone()),
         };
-        let outlook =
-            params.pool().outlook(&facts).map_err(|problems| problems.into_iter().map(issue).collect::<Vec<_>>())?;
-        let steps_per_pass = params.pool().steps_per_pass(&facts, &outlook);
-        let known = outlook.labels.as_ref().map(Vec::len);
+        let expected = params.pool().expected(&facts)?;
+        let steps_per_pass = params.pool().steps_per_pass(&facts, &expected);
+        let known = expected.labels.as_ref().map(Vec::len);
         let batch = params.sampler.composition(known);
         Ok(Facts::Samples(SamplesFacts {
-            identity: params.identity(&outlook, &dataset),
+            identity: params.identity(&expected, &dataset),
             dataset: dataset.identity,
             split: params.split.clone(),
             classes: dataset.classes,
             columns: dataset.columns,
-            labels: outlook
+            labels: expected
                 .labels
                 .map(|labels| labels.into_iter().filter_map(|label| i32::try_from(label).ok()).collect()),
             image: dataset.image,
-            count: outlook.count,
+            count: expected.count,
             classes_per_batch: batch.classes.unwrap_or(0),
             examples_per_class: batch.examples,
             own_classes: params.sampler.own_classes(),
@@ -172,9 +166,9 @@ impl Stage for Sample {
         }))
     }
 
-    fn warnings(params: &Params, inputs: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(params: &Params, inputs: &InputFacts) -> Vec<Issue> {
         let classes = inputs.dataset("dataset").and_then(|dataset| dataset.classes.as_deref()).unwrap_or_default();
-        params.pool().doubt(classes).map(issue).into_iter().collect()
+        params.pool().doubt(classes).into_iter().collect()
     }
 
     fn stream(params: &Params) -> Option<&str> {
@@ -185,8 +179,7 @@ impl Stage for Sample {
         let info: DatasetInfo = read_json(ctx.input("dataset", "dataset.json"))?;
         let examples = Examples::read(ctx.input("dataset", "examples.parquet"))?;
         let drawn = params.pool().draw(&info.classes, &examples.split, &examples.label, ctx.seed());
-        let mut samples =
-            drawn.map_err(|problems| StageError::from(problems.into_iter().map(issue).collect::<Vec<_>>()))?;
+        let mut samples = drawn?;
         if params.order == PoolOrder::Dataset {
             samples.sort();
         }

@@ -29,7 +29,7 @@ fn facts() -> DatasetFacts {
     }
 }
 
-fn infer(json: &Json, dataset: DatasetFacts) -> Result<SamplesFacts, Vec<ParamIssue>> {
+fn infer(json: &Json, dataset: DatasetFacts) -> Result<SamplesFacts, Vec<Issue>> {
     let inputs = InputFacts(BTreeMap::from([("dataset".to_owned(), Facts::Dataset(dataset))]));
     match Sample::infer(&params(json), &inputs)? {
         Facts::Samples(facts) => Ok(facts),
@@ -63,6 +63,7 @@ fn run(json: &Json, seed: u64) -> Result<(Samples, SamplerFile, BTreeMap<String,
         checksum: summary.checksum,
         skipped: Vec::new(),
         transparent: 0,
+        encoded: 0,
     };
     write_json(&path("dataset.json"), &info).unwrap();
     let files = ["examples.parquet", "dataset.json"].map(|name| (name.to_owned(), path(name)));

@@ -23,11 +23,11 @@ use simpipe_artifact::{
     Calibration, Confusion, DatasetInfo, Distance, Embeddings, EmbeddingsInfo, ImageSet, IndexInfo, IndexRows,
     MatchInfo, Matches, ModelUse, Target, Thresholds, read_json, write_json,
 };
+use simpipe_base::issue::Issue;
 use simpipe_base::param;
 use simpipe_base::seed::Seed;
 use simpipe_stage::{
-    CalibrationFacts, Ctx, CtxParts, EmbeddingsFacts, Facts, IndexFacts, InputFacts, ParamIssue, SamplesFacts, Stage,
-    StageError,
+    CalibrationFacts, Ctx, CtxParts, EmbeddingsFacts, Facts, IndexFacts, InputFacts, SamplesFacts, Stage, StageError,
 };
 
 mod cosine;
@@ -60,6 +60,7 @@ impl World {
             checksum: String::new(),
             skipped: Vec::new(),
             transparent: 0,
+            encoded: 0,
         };
         write_json(&world.folder("dataset").join("dataset.json"), &info).unwrap();
         world.embed("validation", 10, &[(0.0, 0), (1.0, 0), (10.0, 1), (11.0, 1), (0.4, 0), (3.0, 1)], false);
@@ -182,7 +183,7 @@ fn embeddings_that_are_not_finite_are_refused_with_their_example() {
     let world = World::new();
     world.embed("validation", 10, &[(0.0, 0), (f32::NAN, 1), (1.0, 0), (2.0, 0)], false);
     let error = world.index().unwrap_err();
-    assert_eq!(error.to_string(), "the embedding of example 11 (row 1) holds a number that is not finite");
+    assert_eq!(error.to_string(), "the embedding of example 11 (row 1) contains a number that is not finite");
 }
 
 #[test]
@@ -191,7 +192,7 @@ fn a_slice_beyond_the_embedded_rows_is_refused() {
     let slice = json!({ "slice": { "begin": 3, "size": 4 } });
     let plugs = [("dataset", "dataset"), ("embeddings", "validation")];
     let error = world.run::<Index>(&slice, &plugs, "index").unwrap_err();
-    assert_eq!(error.to_string(), "`slice`: positions 3..7 are not all embedded: 0..6 are");
+    assert_eq!(error.to_string(), "`slice`: `slice` selects positions 3..7, but only 0..6 were embedded");
 }
 
 #[test]
@@ -270,7 +271,7 @@ fn a_rate_of_no_query_reaches_no_target() {
     let (_, warnings) = world.calibrate(&params, "training").unwrap();
     let file: Calibration = read_json(&world.folder("calibrate").join("calibration.json")).unwrap();
     assert_eq!(file.unreachable, ["strict"]);
-    let expected = "no threshold reaches the target `strict` of `far`: there is no query that it could be measured on";
+    let expected = "no threshold reaches the target `strict` of `far`: there is no query to measure it on";
     assert!(warnings.iter().any(|warning| warning == expected), "{warnings:?}");
 }
 
@@ -298,7 +299,7 @@ fn calibration_queries_do_not_find_themselves() {
     let (_, warnings) = world.calibrate(&json!({ "slice": { "begin": 0, "size": 4 } }), "validation").unwrap();
     let thresholds = Thresholds::read(&world.folder("calibrate").join("thresholds.parquet")).unwrap();
     assert_eq!(thresholds.distance, [1.0]);
-    assert_eq!(warnings, ["the cutpoint `optimal` accepts every query: it decides nothing"]);
+    assert_eq!(warnings, ["the cutpoint `optimal` accepts every query, so it has no effect"]);
 }
 
 #[test]
@@ -343,8 +344,8 @@ fn matches_are_as_computed_by_hand() {
 fn overlap_is_refused_or_shown() {
     let world = World::ready();
     let error = world.matched(&json!({ "neighbours": 3 })).unwrap_err();
-    let words = "`slice`: 4 queries are in the index too, and would find themselves (query 10 is example 10 of the index, query 11 \
-                 is example 11 of the index, query 12 is example 12 of the index, ..)";
+    let words = "`slice`: 4 queries are also in the index and would match themselves (query 10 is example 10 of the \
+                 index, query 11 is example 11 of the index, query 12 is example 12 of the index, ..)";
     assert_eq!(error.to_string(), words);
     let (metrics, warnings) = world.matched(&json!({ "neighbours": 3, "allow-overlap": true })).unwrap();
     assert_eq!((metrics["recall@1"], metrics["map@r"], metrics["overlap"]), (5.0 / 6.0, 5.0 / 6.0, 4.0));
@@ -411,7 +412,7 @@ fn facts(count: usize, asked: std::ops::Range<usize>, same_pool: bool) -> InputF
     ]))
 }
 
-fn match_issues(params: &Json, facts: &InputFacts) -> Vec<ParamIssue> {
+fn match_issues(params: &Json, facts: &InputFacts) -> Vec<Issue> {
     let params: match_::Params = param::from_json(params).unwrap();
     Match::infer(&params, facts).err().unwrap_or_default()
 }
@@ -420,7 +421,7 @@ fn match_issues(params: &Json, facts: &InputFacts) -> Vec<ParamIssue> {
 fn match_is_checked_before_anything_runs() {
     assert_eq!(match_issues(&json!({}), &facts(200, 200..1000, true)), []);
     let shared = match_issues(&json!({}), &facts(200, 0..1000, true));
-    assert_eq!(shared[0].message, "200 queries are in the index too, and would find themselves");
+    assert_eq!(shared[0].message, "200 queries are also in the index and would match themselves");
     assert!(shared[0].help.as_ref().unwrap().contains("allow-overlap = true"));
     assert_eq!(match_issues(&json!({ "allow-overlap": true }), &facts(200, 0..1000, true)), []);
     assert_eq!(match_issues(&json!({}), &facts(200, 0..1000, false)), []);
@@ -428,7 +429,7 @@ fn match_is_checked_before_anything_runs() {
     let wrong = match_issues(&json!({ "cutpoint": "p96", "neighbours": 5 }), &facts(4, 4..10, true));
     assert_eq!(wrong.iter().map(|issue| issue.path.as_str()).collect::<Vec<_>>(), ["cutpoint", "neighbours"]);
     assert_eq!(wrong[0].help.as_deref(), Some("did you mean `p95`?"));
-    assert_eq!(wrong[1].message, "5 neighbours are wanted, but the index holds 4 vectors");
+    assert_eq!(wrong[1].message, "5 neighbours are asked for, but the index holds 4 vectors");
 }
 
 #[test]
@@ -447,7 +448,7 @@ fn index_and_calibrate_say_what_they_give() {
     if let Some(Facts::Index(index)) = inputs.0.get_mut("index") {
         index.dim = Some(4);
     }
-    assert_eq!(facts_of(&inputs).unwrap_err()[0].message, "queries have 8 numbers each, the vectors of the index 4");
+    assert_eq!(facts_of(&inputs).unwrap_err()[0].message, "the queries have 8 dimensions, the index has 4");
 }
 
 #[test]

@@ -9,7 +9,6 @@ use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::node::{Node, Value};
 use simpipe_base::param::{self, Param, Shape, View};
 use simpipe_base::params;
-use simpipe_stage::ParamIssue;
 
 /// Which positions of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +41,14 @@ impl Slice {
     ///
     /// # Errors
     /// If the pool is smaller than the slice. `path` is the parameter's path.
-    pub fn within(&self, count: Option<usize>, path: &str) -> Result<Option<Range<usize>>, ParamIssue> {
+    pub fn within(&self, count: Option<usize>, path: &str) -> Result<Option<Range<usize>>, Issue> {
         let Some(count) = count else { return Ok(None) };
         match *self {
             Self::All => Ok(Some(0..count)),
             Self::Part { begin, size } if begin.checked_add(size).is_some_and(|end| end <= count) => {
                 Ok(Some(begin..begin + size))
             }
-            Self::Part { begin, size } => Err(ParamIssue::new(
+            Self::Part { begin, size } => Err(Issue::of(
                 path,
                 format!("the slice ends at position {}, but there are {count}", begin.saturating_add(size)),
             )

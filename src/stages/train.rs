@@ -16,6 +16,7 @@ mod initial_tests;
 #[cfg(test)]
 mod loss_tests;
 mod monitor;
+mod onnx;
 mod order;
 mod output;
 mod resume;
@@ -52,6 +53,7 @@ use super::embedded::foreign;
 use simpipe_artifact::{IMAGES, ImageSet};
 use simpipe_base::check;
 use simpipe_base::interrupt::LeftToEnd;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{self, Param, View};
 use simpipe_base::params;
 use simpipe_base::seed::Seed;
@@ -60,19 +62,18 @@ use simpipe_data::loader;
 use simpipe_metric::RetrievalMetric;
 use simpipe_nn::groups::declarations;
 use simpipe_nn::{
-    self as nn, Ema, FitError, FitEvent, FitSettings, FitState, Group, Input, LayerIssue, LayerSpec, Lookahead,
-    LossSpec, MinerSpec, Network, Optimizer, Schedule, TrainingMetric, Validator, device,
+    self as nn, Ema, FitError, FitEvent, FitSettings, FitState, Group, Input, LayerSpec, Lookahead, LossSpec,
+    MinerSpec, Network, Optimizer, Schedule, TrainingMetric, Validator, device,
 };
 use simpipe_stage::{
-    Ctx, Facts, InputFacts, Kind, LayerSummary, ModelFacts, ModelSummary, ParamIssue, Port, SamplesFacts, SourceDigest,
-    SourceFinder, Stage, StageError,
+    Ctx, Facts, InputFacts, Kind, ModelFacts, Port, SamplesFacts, SourceDigest, SourceFinder, Stage, StageError,
 };
 
 params! {
     /// Trains a network to embed images so that examples of a class are near each other.
     ///
-    /// With `embeddings` plugged in place of `dataset` it takes these, the features that another network has made of the
-    /// images, and the model is both networks one behind the other.
+    /// With `embeddings` connected instead of `dataset`, it trains on these features of another network, and the model
+    /// is both networks in sequence.
     ///
     /// # Example
     ///
@@ -88,17 +89,16 @@ params! {
     /// ]
     /// ```
     pub struct TrainParams {
-        /// Passes of `steps-per-epoch` steps; 0 keeps the network as it starts, a baseline.
+        /// Number of epochs. 0 leaves the network untrained (a baseline).
         #[aka("num_epochs", "n_epochs", "max_epochs", "nb_epoch", "num_train_epochs", "epoch_count")]
         epochs: usize = 1 => check::count(0),
-        /// Batches of an epoch. If it is left out they are those of one pass where the sampler makes passes over its pool, and
-        /// 1000 where it makes none.
+        /// Number of batches per epoch. Default: one pass over the pool if the sampler makes passes, else 1000.
         #[aka(
             "steps", "batches", "num_batches", "batches_per_epoch", "steps_in_epoch", "iterations",
-            "length_before_new_iter",
+            "length_before_new_iter", "max_steps", "num_steps",
         )]
         steps_per_epoch: StepsPerEpoch = StepsPerEpoch::default() => StepsPerEpoch::range(),
-        /// Validation batches after each epoch, where there is a `validation` input.
+        /// Number of validation batches after each epoch, if there is a `validation` input.
         #[aka("val_steps", "eval_steps", "validation_batches", "val_batches")]
         validation_steps: usize = 50 => check::count(0),
         /// How gradients change weights.
@@ -106,74 +106,76 @@ params! {
         optimizer: Optimizer = Optimizer::Adam(param::defaults()),
         /// How the learning rate changes from step to step.
         schedule: Schedule = Schedule::Constant(param::defaults()),
-        /// The epochs that the schedule is made for; as many as `epochs` if it is left out. With more, the training is the
+        /// The number of epochs that the schedule is designed for; default: `epochs`. With more, the training is the
         /// beginning of the longer one, to the bit.
         schedule_epochs: Option<usize> = None,
         /// What is minimised; the index follows its distance.
         #[aka("criterion", "loss_fn", "loss_func", "loss_function", "objective")]
         loss: LossSpec = LossSpec::MultiSimilarity(param::defaults()),
-        /// Numbers of each training batch that the history shows beside the loss, such as `["mean-positive", "mean-negative"]`.
+        /// Statistics of each training batch to record next to the loss, such as `["mean-positive", "mean-negative"]`.
         /// They take time in every step and change no weight.
         #[aka("train_metrics", "training_metrics", "distance_metrics")]
         metrics: Vec<TrainingMetric> = Vec::new() => different(),
-        /// What chooses the pairs or triplets of a batch that the loss is made of; all of them if it is left out.
+        /// Chooses the pairs or triplets of a batch that enter the loss; all by default.
         #[aka("mining_func", "miner_func", "hard_negative_mining", "mining", "negative_mining")]
         miner: Option<MinerSpec> = None,
-        /// The network, from pixels of 0 to 255, or from features, to an embedding.
+        /// The network, from pixels (0 to 255) or features to an embedding.
         #[aka("model", "network", "architecture", "backbone", "arch", "net", "trunk", "modules")]
         layers: Vec<LayerSpec> => check::not_empty(),
-        /// Weights that the network starts with, in place of drawn ones; none if it is left out.
+        /// Weights that the network starts with, instead of random ones.
         #[aka("pretrained", "weights", "checkpoint", "init_from", "load_from", "pretrained_weights", "finetune_from")]
         initial_weights: Option<InitialWeights> = None,
-        /// What is changed at random in the images of a training batch, in this order; nothing if it is empty. Images that
-        /// are validated on or embedded are not changed.
+        /// Random changes of the images of a training batch, in this order. Images for validation and embedding are not
+        /// changed.
         #[aka("augmenter", "augmentation", "augmentations", "transforms", "transform", "data_augmentation")]
         augment: Vec<AugmentSpec> = Vec::new(),
-        /// Versions of each example in a batch, each augmented on its own. Losses of two views need 2; others take each
-        /// version as one more example of its label. With two or more, validation batches are augmented too.
+        /// Number of versions of each example in a batch, each augmented separately. Losses of two views need 2; others
+        /// treat each version as another example of its label. With two or more, validation batches are augmented too.
         #[aka(
             "n_views", "num_views", "num_augmentations_per_example", "augmentations_per_example", "num_crops",
             "repeated_augmentation", "augmentations_per_sample",
         )]
         views: usize = 1 => check::between(1, 64),
-        /// Another stream of random numbers at the same seed.
-        #[aka("seed", "random_state", "random_seed")]
+        /// A different stream of random numbers with the same seed.
+        #[aka("random_state", "random_seed")]
         stream: Option<String> = None,
-        /// Ends the training before its last epoch once it no longer gets better; never if it is left out.
+        /// Ends the training before its last epoch when it no longer improves.
         early_stopping: Option<EarlyStopping> = None,
-        /// Whether the weights of the best epoch are written in place of the last ones: `true` goes by the metric of
-        /// `early-stopping`, else the lowest `val-loss`, or `loss` where nothing is validated; the name of a figure, as
-        /// `early-stopping` has it, goes by that one.
+        /// Whether to write the weights of the best epoch instead of the last ones. `true` uses the metric of
+        /// `early-stopping`, or else the lowest `val-loss` (`loss` without validation); the name of a metric, as in
+        /// `early-stopping`, uses that one.
         #[aka("save_best_only", "restore_best_weights", "checkpoint_metric")]
         keep_best: KeepBest = KeepBest::No,
-        /// Epochs from one measurement of the validation pool's metrics to the next; nothing to set where `early-stopping`
-        /// and `keep-best` look at losses alone.
+        /// Number of epochs between measurements of the validation pool's metrics; not needed if `early-stopping` and
+        /// `keep-best` use losses only.
         #[aka("eval_interval", "eval_every", "check_val_every_n_epoch", "test_interval")]
         validate_every: usize = 1 => check::count(1),
-        /// The most that the norm of all gradients together may be: larger ones are scaled down (Pascanu et al., 2013,
-        /// arXiv:1211.5063). The norm before is in the history as `gradient-norm`. No limit if it is left out.
-        #[aka("gradient_clip_val", "max_grad_norm", "grad_clip", "global_clipnorm")]
+        /// The largest norm of all gradients together; larger gradients are scaled down (Pascanu et al., 2013,
+        /// arXiv:1211.5063). The history has the norm before that as `gradient-norm`. Unlimited by default.
+        #[aka(
+            "gradient_clip_val", "max_grad_norm", "grad_clip", "global_clipnorm", "gradient_clipping", "clip_gradients",
+            "clip_grad_norm",
+        )]
         clip_norm: Option<f64> = None => check::positive().optional(),
-        /// Moving averages of the weights, which are validated, kept and embedded with; none if it is left out.
+        /// Moving averages of the weights, which are then used for validation and embedding, and saved.
         #[aka("moving_average", "polyak", "swa", "model_ema", "ema_decay")]
         ema: Option<Ema> = None,
-        /// Slow weights that follow those that are trained; none if it is left out.
+        /// Slow weights that follow the trained ones.
         lookahead: Option<Lookahead> = None,
-        /// Parameters that are trained in another way than the rest, or not at all; the first group that matches counts.
+        /// Parameters to train differently, or not at all. The first group that matches a parameter applies.
         #[aka("param_groups", "parameter_groups", "paramwise_cfg", "frozen", "freeze")]
         groups: Vec<Group> = Vec::new(),
-        /// Images that go through the network at once, where a whole batch needs more memory than there is. The loss is
-        /// that of the whole batch, so gradients are the same up to rounding; each image goes through the network twice.
-        /// Not for layers that compute the images of a batch together, as `batch-norm` does, or draw random numbers.
+        /// Number of images that go through the network at once, if a whole batch does not fit in memory. The loss is
+        /// that of the whole batch, so gradients are the same up to rounding; each image goes through the network
+        /// twice. Not for layers that use the whole batch, such as `batch-norm`, or draw random numbers.
         #[aka("accumulate_grad_batches", "gradient_accumulation_steps", "grad_accum", "chunk_size", "micro_batch_size")]
         micro_batch: Option<usize> = None => check::count(1).optional(),
-        /// A checkpoint every so many steps beside those at the ends of epochs; 0 for none. Changes no result.
+        /// Save a checkpoint every so many steps, in addition to the end of each epoch; 0 for none. Changes no result.
         checkpoint_every_steps: Unkeyed<usize> = Unkeyed(1000) => unkeyed(check::count(0)),
-        /// A checkpoint when the last one is so many minutes old; 0 for none. Changes no result.
+        /// Save a checkpoint when the last one is so many minutes old; 0 for none. Changes no result.
         checkpoint_every_minutes: Unkeyed<f64> = Unkeyed(10.0) => unkeyed(check::between(0.0, 100_000.0)),
-        /// Threads that make batches ahead of the training; 0 for as many as suit the machine, one for every four of its cores
-        /// and at most 8. Each is at most two batches ahead, the one that it works on included: so many are in memory beside
-        /// the one that is trained on; there are fewer threads where those would take more than 512 MiB. Changes no result.
+        /// Number of threads that prepare batches ahead; 0 chooses one per four cores, at most 8. Each is at most two
+        /// batches ahead. There are fewer threads if the batches would take more than 512 MiB. Changes no result.
         #[aka("num_workers", "workers", "threads", "num_parallel_calls", "loader_workers")]
         loader_threads: Unkeyed<usize> = Unkeyed(0) => unkeyed(check::between(0, 256)),
     }
@@ -206,7 +208,8 @@ impl Stage for Train {
     // 4 - images are read from files of their splits: the weights are the same
     // 5 - convolutions of each channel, pools that overlap and means of channels by kernels of our own: the last bits differ;
     //     the history has the distances of each epoch's last batch
-    const VERSION: u32 = 5;
+    // 6 - sums over maps of more than 4,096 pixels are taken in blocks: their last bits differ, those of smaller maps stay
+    const VERSION: u32 = 6;
     const OUTPUT: Kind = Kind::Model;
     const FILES: &'static [&'static str] =
         &["model.safetensors", "model.json", "history.parquet", ImageSet::TRAINED_ON];
@@ -225,13 +228,13 @@ impl Stage for Train {
         ]
     }
 
-    fn infer(written: &TrainParams, inputs: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
-        let params = &written.with_frozen_backbones();
+    fn infer(written: &TrainParams, inputs: &InputFacts) -> Result<Facts, Vec<Issue>> {
         let samples = inputs.samples("sampler").cloned().unwrap_or_default();
         let input = features::input(inputs, &samples);
         let image = input.and_then(Input::image);
+        let params = &onnx::known(written.with_frozen_backbones(), image)?;
         let summary = match input {
-            Some(input) => Some(nn::infer_shapes(input, &params.layers).map_err(param_issues)?),
+            Some(input) => Some(nn::infer_shapes(input, &params.layers)?),
             None => None,
         };
         let timed = params.timed(&samples);
@@ -256,7 +259,7 @@ impl Stage for Train {
             lacks_views(params, inputs),
         ];
         let dim = summary.as_ref().map(|summary| summary.dim);
-        let mut problems: Vec<ParamIssue> = problems.into_iter().flatten().collect();
+        let mut problems: Vec<Issue> = problems.into_iter().flatten().collect();
         problems.extend(loss_problems(params, dim, inputs.samples("sampler")));
         problems.extend(image.into_iter().flat_map(|image| does_not_suit_images(params, image)));
         problems.extend(backbone::do_not_fit(written, image, all.as_deref()));
@@ -283,7 +286,7 @@ impl Stage for Train {
         }))
     }
 
-    fn warnings(params: &TrainParams, inputs: &InputFacts) -> Vec<ParamIssue> {
+    fn warnings(params: &TrainParams, inputs: &InputFacts) -> Vec<Issue> {
         let input = inputs.samples("sampler").and_then(|samples| features::input(inputs, samples));
         let image = input.and_then(Input::image);
         let own = [
@@ -300,12 +303,14 @@ impl Stage for Train {
     fn sources(params: &TrainParams, finder: &SourceFinder) -> Result<Vec<SourceDigest>, StageError> {
         let mut sources = initial::source(params, finder)?;
         sources.extend(backbone::sources(params, finder)?);
+        sources.extend(onnx::sources(params, finder)?);
         Ok(sources)
     }
 
     fn source_params(params: &TrainParams) -> Json {
-        let (initial, backbones) = (initial::source_params(params), backbone::source_params(params));
-        if backbones.is_empty() { initial } else { serde_json::json!([initial, backbones]) }
+        let (initial, mut networks) = (initial::source_params(params), backbone::source_params(params));
+        networks.extend(onnx::source_params(params));
+        if networks.is_empty() { initial } else { serde_json::json!([initial, networks]) }
     }
 
     fn stream(params: &TrainParams) -> Option<&str> {
@@ -355,10 +360,13 @@ impl Stage for Train {
     fn run(params: &TrainParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let device = device::to_device(ctx.backend()).map_err(|e| StageError::failed(e.message).with_help(e.help))?;
         let feed = Feed::read(ctx, params)?;
-        let params = &params.with_frozen_backbones().with_pass(feed.training.steps_per_pass);
+        let params = params.with_frozen_backbones().with_pass(feed.training.steps_per_pass);
+        let (params, files) = onnx::read(params, ctx, feed.training.pixels.input().image())?;
+        let params = &params;
         let network = Network::build(&params.layers, feed.training.pixels.input(), ctx.seed(), &device);
         let mut network = network.map_err(layers_error)?.with_numerics(device::numerics(ctx.numerics()));
-        let pretrained = backbone::read(params, ctx, network.input().sides())?;
+        let mut pretrained = backbone::read(params, ctx, network.input().sides())?;
+        pretrained.0.extend(files.0);
         initial::take(&mut network, &pretrained)?;
         let read = initial::read(params, ctx, network.input())?;
         read.iter().try_for_each(|read| initial::take(&mut network, read))?;
@@ -393,7 +401,7 @@ impl Stage for Train {
 }
 
 /// Pools whose numbers mean other images in the dataset that is plugged in.
-fn of_other_datasets(inputs: &InputFacts) -> Vec<ParamIssue> {
+fn of_other_datasets(inputs: &InputFacts) -> Vec<Issue> {
     let home = inputs.dataset("dataset").map(|facts| facts.identity.as_str());
     let pool = |port, what| foreign(what, inputs.samples(port).map(|facts| facts.dataset.as_str()), home, "dataset");
     [pool("sampler", "training examples"), pool("validation", "validation examples")].into_iter().flatten().collect()
@@ -462,9 +470,9 @@ impl TrainParams {
         }
     }
 
-    /// The same, with what frozen backbones are short for.
+    /// The same, with what frozen backbones are short for, and networks that nobody trains.
     fn with_frozen_backbones(&self) -> Self {
-        Self { groups: backbone::groups(self), ..self.clone() }
+        Self { groups: backbone::groups(self).into_iter().chain(onnx::groups(self)).collect(), ..self.clone() }
     }
 
     fn schedule_epochs(&self) -> u64 {
@@ -487,36 +495,9 @@ impl TrainParams {
     }
 }
 
-/// The layers' problems as the stage's.
-fn param_issues(issues: Vec<LayerIssue>) -> Vec<ParamIssue> {
-    let issue = |issue: LayerIssue| {
-        let placed = ParamIssue::new(issue.path, issue.message);
-        match issue.help {
-            Some(help) => placed.help(help),
-            None => placed,
-        }
-    };
-    issues.into_iter().map(issue).collect()
-}
-
 /// The layers' first problem, for images whose shape was not known before.
-fn layers_error(issues: Vec<LayerIssue>) -> StageError {
-    param_issues(issues).swap_remove(0).into()
-}
-
-pub(super) fn stage_summary(summary: &nn::layer::ModelSummary) -> ModelSummary {
-    let row = |row: &nn::layer::LayerSummary| LayerSummary {
-        name: row.name.clone(),
-        path: row.path.clone(),
-        output: row.output.to_vec(),
-        parameters: row.parameters,
-    };
-    ModelSummary {
-        parameters: summary.parameters,
-        trainable: summary.trainable,
-        layers: summary.layers.iter().map(row).collect(),
-        groups: Vec::new(),
-    }
+fn layers_error(mut issues: Vec<Issue>) -> StageError {
+    issues.swap_remove(0).into()
 }
 
 fn train(
@@ -535,7 +516,7 @@ fn train(
         FitEvent::NothingMined { .. } => nothing_mined += 1,
         FitEvent::Collapsed { since } => ctx.warn(format!(
             "the embeddings have collapsed: since step {since} all images of a batch lie within a thousandth of their \
-             length, so that no image is told from another; try a lower learning rate, a loss or miner that pushes \
+             length, so images can no longer be told apart; try a lower learning rate, a loss or miner that pushes \
              negatives apart, or batch-norm between layers"
         )),
         FitEvent::Checkpoint(state) => {

@@ -7,7 +7,7 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::{Declared, Found, Store, StoreError, fs, scratch};
+use super::{Declared, Found, Store, StoreError, fs};
 use simpipe_base::digest::Digest;
 use simpipe_base::fs::{expect_regular, is_wrong_place};
 
@@ -50,7 +50,7 @@ impl Store {
         match read() {
             Ok(Some(found)) if found == digest => Ok(None),
             Ok(Some(_)) => Ok(Some("its bytes have changed")),
-            Ok(None) => Ok(Some("it is no file")),
+            Ok(None) => Ok(Some("it is not a file")),
             Err(error) => damage_of(error).map(Some),
         }
     }
@@ -95,11 +95,11 @@ impl Store {
             there => _ = there.map_err(StoreError::io("read", path))?,
         }
         let name: String = name.chars().take(LONGEST_NAME).collect(); // what is no object may have a long one
-        let aside = self.folder("quarantine").join(format!("{name}.{}", scratch::unique_name()));
+        let aside = self.folder("quarantine").join(format!("{name}.{}", fs::unique_name()));
         match fs::rename_across(path, &aside) {
             // A folder, a pipe or a link on another disk: it can't be copied, and its name is needed.
             Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::CrossesDevices => {
-                fs::rename(path, &path.with_file_name(format!(".{name}.{}", scratch::unique_name())))?;
+                fs::rename(path, &path.with_file_name(format!(".{name}.{}", fs::unique_name())))?;
             }
             moved => moved?,
         }

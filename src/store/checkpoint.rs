@@ -1,11 +1,11 @@
 //! Checkpoints of long stages: ordinary entries, one a step, of which the last two are kept.
 //!
 //! A state is stored after the key that it belongs to, so no other result can have the same bytes: when a checkpoint
-//! is outdated its object goes with it, and nobody else can miss it. Who saves holds the shelf's lock, so that a
+//! is outdated its object goes with it, and nobody else can miss it. Who saves holds the set's lock, so that a
 //! shorter training beside a longer one never loses the step that it is just storing; not for longer than the local
 //! disk takes, so that nobody waits there for another's network.
 //!
-//! `checkpoints/<shelf>/<step>` are empty files, the markers of the steps that are there.
+//! `checkpoints/<set>/<step>` are empty files, the markers of the steps that are there.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -26,11 +26,11 @@ pub(super) const FILES: &[&str] = &[FILE];
 
 /// The checkpoints of one key.
 #[derive(Debug)]
-pub struct CheckpointShelf<'a> {
+pub struct CheckpointSet<'a> {
     store: &'a Store,
     parts: Json,
     id: Digest,
-    /// Names the shelf's lock. Not the digest of `parts`: that may be the key of the stage itself, which its process
+    /// Names the set's lock. Not the digest of `parts`: that may be the key of the stage itself, which its process
     /// holds while it saves.
     lock: Digest,
     /// Steps that only the object store has, as far as somebody has asked for them.
@@ -43,14 +43,14 @@ fn key_parts(parts: &Json, step: u64) -> Json {
 }
 
 impl AcEntry {
-    /// The shelf and the step of a checkpoint; `None` for any other result.
+    /// The set and the step of a checkpoint; `None` for any other result.
     pub(super) fn checkpoint(&self) -> Option<(Digest, u64)> {
         let of = self.key_parts.get("checkpoint")?;
         Some((Digest::of_json(of), self.key_parts.get("step")?.as_u64()?))
     }
 }
 
-/// Shelf and step of a marker's path.
+/// Set and step of a marker's path.
 fn marked(path: &Path) -> Option<(Digest, u64)> {
     let text = |part: Option<&std::ffi::OsStr>| part?.to_str().map(str::to_owned);
     let step: u64 = text(path.file_name())?.parse().ok()?;
@@ -69,13 +69,13 @@ impl Store {
         self.files_below("checkpoints")
     }
 
-    fn shelf_folder(&self, shelf: Digest) -> PathBuf {
-        self.folder("checkpoints").join(shelf.to_string())
+    fn set_folder(&self, set: Digest) -> PathBuf {
+        self.folder("checkpoints").join(set.to_string())
     }
 
     /// Says that a checkpoint is there, now and after a power cut.
-    pub(super) fn mark_checkpoint(&self, shelf: Digest, step: u64) -> Result<(), StoreError> {
-        let folder = self.shelf_folder(shelf);
+    pub(super) fn mark_checkpoint(&self, set: Digest, step: u64) -> Result<(), StoreError> {
+        let folder = self.set_folder(set);
         let _hold = self.share()?; // gc removes empty folders
         fs::create_dirs_synced(&folder)?;
         fs::write(&folder.join(step.to_string()), &[])?;
@@ -83,15 +83,15 @@ impl Store {
     }
 }
 
-impl<'a> CheckpointShelf<'a> {
-    /// The shelf of what `parts` decide: everything that the state after a number of steps depends on.
+impl<'a> CheckpointSet<'a> {
+    /// The set of what `parts` decide: everything that the state after a number of steps depends on.
     #[must_use]
     pub fn new(store: &'a Store, parts: Json) -> Self {
-        let lock = Digest::of_json(&("shelf", &parts));
+        let lock = Digest::of_json(&("set", &parts));
         Self { store, id: Digest::of_json(&parts), parts, lock, elsewhere: Mutex::default() }
     }
 
-    /// What the shelf's folder is named by: the digest of what it was made with.
+    /// What the set's folder is named by: the digest of what it was made with.
     #[must_use]
     pub fn id(&self) -> Digest {
         self.id
@@ -102,12 +102,12 @@ impl<'a> CheckpointShelf<'a> {
     }
 
     fn marker(&self, step: u64) -> PathBuf {
-        self.store.shelf_folder(self.id).join(step.to_string())
+        self.store.set_folder(self.id).join(step.to_string())
     }
 
     /// Steps that are there, here or in the object store.
     fn steps(&self) -> BTreeSet<u64> {
-        let here = fs::list_or_none(&self.store.shelf_folder(self.id));
+        let here = fs::list_or_none(&self.store.set_folder(self.id));
         let elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
         here.iter().filter_map(|path| Some(marked(path)?.1)).chain(elsewhere.iter().copied()).collect()
     }
@@ -179,7 +179,7 @@ impl<'a> CheckpointShelf<'a> {
         if gone.is_some() { Ok(()) } else { sent.map(drop) }
     }
 
-    /// All of saving that the local disk has to do, under the shelf's lock; also the steps that it removed.
+    /// All of saving that the local disk has to do, under the set's lock; also the steps that it removed.
     fn save_here(&self, scratch: Scratch, step: u64, outcome: Produced) -> Result<(AcEntry, Vec<u64>), StoreError> {
         let _lock = self.store.lock_for_a_moment(self.lock, "keeps a checkpoint of the same training")?;
         let entry = self.store.publish_here(scratch, self.key(step), outcome)?;
@@ -211,7 +211,7 @@ impl<'a> CheckpointShelf<'a> {
 mod tests {
     use super::*;
 
-    impl CheckpointShelf<'_> {
+    impl CheckpointSet<'_> {
         pub(crate) fn digest(&self, step: u64) -> Digest {
             let Found::Hit(entry) = self.store.lookup(self.key(step)).unwrap() else { panic!("step {step} is kept") };
             entry.files[FILE].digest
@@ -222,30 +222,30 @@ mod tests {
     fn the_last_two_steps_are_kept_and_a_damaged_one_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let shelf = CheckpointShelf::new(&store, json!({ "params": 1 }));
-        assert_eq!(shelf.latest(u64::MAX), None);
+        let set = CheckpointSet::new(&store, json!({ "params": 1 }));
+        assert_eq!(set.latest(u64::MAX), None);
         for step in [5, 10, 100] {
-            shelf.save(step, format!("state {step}").as_bytes()).unwrap();
+            set.save(step, format!("state {step}").as_bytes()).unwrap();
         }
-        assert_eq!(shelf.latest(u64::MAX), Some((100, b"state 100".to_vec())));
-        assert_eq!(shelf.latest(99), Some((10, b"state 10".to_vec())));
-        assert_eq!(shelf.latest(9), None, "step 5 is no longer kept");
+        assert_eq!(set.latest(u64::MAX), Some((100, b"state 100".to_vec())));
+        assert_eq!(set.latest(99), Some((10, b"state 10".to_vec())));
+        assert_eq!(set.latest(9), None, "step 5 is no longer kept");
         assert_eq!(store.verify().unwrap().objects, 2, "its object is gone too");
-        assert_eq!(CheckpointShelf::new(&store, json!({ "params": 2 })).latest(u64::MAX), None);
+        assert_eq!(CheckpointSet::new(&store, json!({ "params": 2 })).latest(u64::MAX), None);
 
-        let object = store.object(shelf.digest(100));
+        let object = store.object(set.digest(100));
         let bytes = std::fs::read(&object).unwrap();
         std::fs::remove_file(&object).unwrap();
         std::fs::write(&object, [&bytes[..bytes.len() - 3], b"1OO"].concat()).unwrap();
-        assert_eq!(shelf.latest(u64::MAX), Some((10, b"state 10".to_vec())));
+        assert_eq!(set.latest(u64::MAX), Some((10, b"state 10".to_vec())));
         assert!(store.verify().unwrap().clean());
     }
 
     #[test]
-    fn pruning_one_shelf_takes_nothing_from_another_or_from_a_result() {
+    fn pruning_one_set_takes_nothing_from_another_or_from_a_result() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let [one, two] = [1, 2].map(|params| CheckpointShelf::new(&store, json!({ "params": params })));
+        let [one, two] = [1, 2].map(|params| CheckpointSet::new(&store, json!({ "params": params })));
         // The same bytes in all places: a network that never learns, or a stage that writes its last state.
         let scratch = store.scratch().unwrap();
         std::fs::write(scratch.output().join("state"), "same").unwrap();
@@ -261,24 +261,24 @@ mod tests {
     }
 
     #[test]
-    fn two_trainings_on_one_shelf_leave_no_entry_without_its_object() {
+    fn two_trainings_on_one_set_leave_no_entry_without_its_object() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         std::thread::scope(|scope| {
             for start in [0, 0, 40] {
                 let store = &store;
                 scope.spawn(move || {
-                    let shelf = CheckpointShelf::new(store, json!({ "params": 1 }));
+                    let set = CheckpointSet::new(store, json!({ "params": 1 }));
                     for step in start..start + 20 {
-                        shelf.save(step, format!("state {step}").as_bytes()).unwrap();
+                        set.save(step, format!("state {step}").as_bytes()).unwrap();
                     }
                 });
             }
         });
         let report = store.verify().unwrap();
         assert!(report.clean(), "{report:?}");
-        let shelf = CheckpointShelf::new(&store, json!({ "params": 1 }));
-        assert_eq!(shelf.latest(u64::MAX), Some((59, b"state 59".to_vec())));
+        let set = CheckpointSet::new(&store, json!({ "params": 1 }));
+        assert_eq!(set.latest(u64::MAX), Some((59, b"state 59".to_vec())));
         let locks = std::fs::read_dir(folder.path().join("locks")).unwrap();
         assert!(locks.map(|item| item.unwrap().path()).all(|path| path.extension().is_none()), "the keys' are gone");
     }

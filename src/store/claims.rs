@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::owner::{Life, Owner};
 use super::signs::{SILENT, Signs};
-use super::{Store, StoreError, fs, scratch};
+use super::{Store, StoreError, fs};
 
 /// A name that this process has taken; until it is dropped others see that it is worked on.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub enum Holder {
 /// If the folder can't be written.
 pub fn put_name(folder: &Path, name: &str, bytes: &[u8]) -> Result<bool, StoreError> {
     fs::create_dirs_synced(folder)?;
-    let draft = folder.join(format!(".{}.draft", scratch::unique_name()));
+    let draft = folder.join(format!(".{}.draft", fs::unique_name()));
     fs::write_synced(&draft, bytes)?;
     let placed = fs::put_if_absent(&draft, &folder.join(name));
     drop(fs::remove_file(&draft));

@@ -100,7 +100,7 @@ impl Store {
                 report.linked.add(object.bytes);
             }
         }
-        let checkpoints = entries.values().filter(|entry| entry.shelf.is_some());
+        let checkpoints = entries.values().filter(|entry| entry.set.is_some());
         let checkpoints: BTreeSet<Digest> = checkpoints.flat_map(digests).collect();
         checkpoints.iter().filter_map(|digest| objects.get(digest)).for_each(|of| report.checkpoints.add(of.bytes));
         (report.runs, report.shared_bytes) = by_run(&runs_of(&self.journaled_runs()?, others), &entries, &objects);
@@ -155,15 +155,15 @@ fn by_run(
     entries: &BTreeMap<Digest, Stored>,
     objects: &BTreeMap<Digest, Object>,
 ) -> (Vec<RunUse>, u64) {
-    let mut shelves: BTreeMap<Digest, Vec<&Stored>> = BTreeMap::new();
+    let mut sets: BTreeMap<Digest, Vec<&Stored>> = BTreeMap::new();
     for entry in entries.values() {
-        if let Some((shelf, _)) = entry.shelf {
-            shelves.entry(shelf).or_default().push(entry);
+        if let Some((set, _)) = entry.set {
+            sets.entry(set).or_default().push(entry);
         }
     }
     let reach = |run: &RunReach| -> BTreeSet<Digest> {
         let results = run.keys.iter().filter_map(|key| entries.get(key));
-        let checkpoints = run.shelves.keys().filter_map(|shelf| shelves.get(shelf)).flatten().copied();
+        let checkpoints = run.sets.keys().filter_map(|set| sets.get(set)).flatten().copied();
         results.chain(checkpoints).flat_map(digests).filter(|digest| objects.contains_key(digest)).collect()
     };
     let reached: Vec<BTreeSet<Digest>> = runs.iter().map(reach).collect();

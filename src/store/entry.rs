@@ -24,12 +24,28 @@ pub struct AcEntry {
     pub metrics: BTreeMap<String, f64>,
     /// How long the work took.
     pub seconds: f64,
+    /// How long parts of it took, where the stage tells them.
+    #[serde(default, skip_serializing_if = "Timings::is_empty")]
+    pub timings: Box<Timings>,
     /// When it ended, in seconds since 1970.
     pub finished_unix: u64,
     /// What computed it: code version, backend and the like. Never in the key.
     pub made_by: BTreeMap<String, String>,
     /// Digest of all fields above, so that a flipped bit in the entry itself is found.
     pub seal: Digest,
+}
+
+/// Seconds of the parts of a stage's work, by name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timings(pub BTreeMap<String, f64>);
+
+impl Timings {
+    /// Whether nothing was timed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// What the store can't know of a result by itself.
@@ -41,6 +57,8 @@ pub struct Produced {
     pub metrics: BTreeMap<String, f64>,
     /// See [`AcEntry::seconds`].
     pub seconds: f64,
+    /// See [`AcEntry::timings`]: seconds by part.
+    pub timings: BTreeMap<String, f64>,
     /// See [`AcEntry::made_by`].
     pub made_by: BTreeMap<String, String>,
 }
@@ -56,6 +74,7 @@ impl AcEntry {
             files,
             metrics: outcome.metrics,
             seconds: outcome.seconds,
+            timings: Box::new(Timings(outcome.timings)),
             finished_unix: now.map_or(0, |since| since.as_secs()),
             made_by: outcome.made_by,
             seal: Digest::of(b""),

@@ -30,13 +30,13 @@ pub enum StoreError {
     #[error(transparent)]
     Remote(#[from] super::RemoteError),
     /// There is something else in the folder.
-    #[error("{path} is not empty and is no store", path = .path.display())]
+    #[error("{path} is not empty and is not a store", path = .path.display())]
     NotAStore {
         /// The folder.
         path: PathBuf,
     },
     /// Gc would have to keep everybody else out, and can't.
-    #[error("locks do nothing in {path}, for {why}, so nobody can be kept out while results are removed", path = .path.display())]
+    #[error("locks do not work in {path} ({why}), so other processes can't be kept out while results are deleted", path = .path.display())]
     IdleLocks {
         /// The store's folder.
         path: PathBuf,
@@ -71,7 +71,7 @@ impl StoreError {
             }
             Self::Format { .. } => Some("update simpipe, or choose another store with `--store DIR`"),
             Self::Remote(error) => error.help(),
-            Self::IdleLocks { .. } => Some("when no simpipe uses the store, on this machine or another, add `--alone`"),
+            Self::IdleLocks { .. } => Some("if no simpipe uses the store, on this or another machine, add `--alone`"),
             Self::Interrupted => None,
         }
     }

@@ -6,8 +6,10 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{StoreError, scratch};
+use super::StoreError;
+use simpipe_base::digest::Digest;
 use simpipe_base::fs;
 pub(super) use simpipe_base::fs::{
     Inside, Stat, create_lock, digest, digest_unless, list, metadata, open, open_lock, read, stat, stat_open, touch,
@@ -86,7 +88,7 @@ fn move_by_copy(from: &Path, to: &Path) -> io::Result<()> {
 
 /// A hidden name beside a file's, on the same disk.
 fn draft_beside(path: &Path) -> PathBuf {
-    path.with_file_name(format!(".{}{DRAFT}", scratch::unique_name()))
+    path.with_file_name(format!(".{}{DRAFT}", unique_name()))
 }
 
 /// How the names of drafts end.
@@ -182,4 +184,17 @@ pub(super) fn make_readonly(path: &Path) -> Result<(), StoreError> {
 /// Removes a folder if it is empty.
 pub(super) fn remove_empty_dir(path: &Path) -> io::Result<()> {
     fs::remove_empty_dir(path)
+}
+
+/// The pid, for people who look, and 12 digits of its own.
+pub(super) fn unique_name() -> String {
+    format!("{}-{}", std::process::id(), unique())
+}
+
+/// 12 digits that no other process or thread has.
+pub(super) fn unique() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    Digest::of_json(&(std::process::id(), now.as_nanos().to_string(), count)).short()
 }

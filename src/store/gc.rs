@@ -172,7 +172,7 @@ impl Store {
         let folder = self.scratch().ok(); // on a full disk there is none
         self.take_away(&doomed, seen, &Trash { folder: folder.as_ref(), store: self })?;
         self.sweep_locks(policy.silent());
-        self.remove_empty_shelves();
+        self.remove_empty_sets();
         self.remove_dead_drafts();
         drop(hold);
         drop(folder); // this frees the bytes
@@ -200,7 +200,7 @@ impl Store {
     }
 
     /// While the store is held: whoever saves a checkpoint makes the folder and its marker while sharing it.
-    fn remove_empty_shelves(&self) {
+    fn remove_empty_sets(&self) {
         let Ok(items) = std::fs::read_dir(self.folder("checkpoints")) else { return };
         items.flatten().for_each(|item| drop(fs::remove_empty_dir(&item.path())));
     }
@@ -251,27 +251,27 @@ impl<'a> Sweep<'a> {
         Ok((self.report, self.doomed))
     }
 
-    /// A shelf that serves no stored key is that of a training which was killed or goes on elsewhere.
+    /// A set that serves no stored key is that of a training which was killed or goes on elsewhere.
     fn keep_unfinished_trainings(&mut self) {
         let mut youngest: BTreeMap<Digest, Duration> = BTreeMap::new();
         for entry in self.entries.values() {
-            if let Some((shelf, _)) = entry.shelf {
-                let age = youngest.entry(shelf).or_insert(entry.age);
+            if let Some((set, _)) = entry.set {
+                let age = youngest.entry(set).or_insert(entry.age);
                 *age = entry.age.min(*age);
             }
         }
-        for (shelf, age) in youngest {
+        for (set, age) in youngest {
             let finished =
-                self.reach.served.get(&shelf).is_some_and(|keys| keys.iter().all(|key| self.entries.contains_key(key)));
+                self.reach.served.get(&set).is_some_and(|keys| keys.iter().all(|key| self.entries.contains_key(key)));
             if !finished && age < self.policy.checkpoint_age {
-                self.reach.shelves.entry(shelf).or_insert(Why::Unfinished);
+                self.reach.sets.entry(set).or_insert(Why::Unfinished);
             }
         }
     }
 
     fn why_kept(&self, key: Digest, entry: &Stored) -> Option<Why> {
-        let reached = match entry.shelf {
-            Some((shelf, _)) => self.reach.shelves.get(&shelf),
+        let reached = match entry.set {
+            Some((set, _)) => self.reach.sets.get(&set),
             None => self.reach.keys.get(&key),
         };
         reached.cloned().or_else(|| (entry.age < self.policy.grace).then_some(Why::Young))
@@ -286,8 +286,8 @@ impl<'a> Sweep<'a> {
             match self.why_kept(*key, entry) {
                 Some(why) => kept.entry(why).or_default().push((key, entry)),
                 None => {
-                    let of = match entry.shelf {
-                        Some((shelf, _)) => last_run.get(&shelf),
+                    let of = match entry.set {
+                        Some((set, _)) => last_run.get(&set),
                         None => last_run.get(key),
                     };
                     removed.entry((entry.kind.clone(), of.cloned())).or_default().push((key, entry));
@@ -311,11 +311,11 @@ impl<'a> Sweep<'a> {
         named
     }
 
-    /// The newest run that reached a key or a shelf.
+    /// The newest run that reached a key or a set.
     fn last_runs(&self) -> BTreeMap<Digest, String> {
         let mut last: BTreeMap<Digest, &RunReach> = BTreeMap::new();
         for run in &self.runs {
-            for digest in run.keys.iter().chain(run.shelves.keys()) {
+            for digest in run.keys.iter().chain(run.sets.keys()) {
                 let newest = last.entry(*digest).or_insert(run);
                 if self.order.compare((&newest.name, &newest.run), (&run.name, &run.run)).is_lt() {
                     *newest = run;
@@ -350,7 +350,7 @@ impl<'a> Sweep<'a> {
     /// Markers of checkpoints that are not stored, or no longer.
     fn doom_markers(&mut self) -> Result<(), StoreError> {
         let stay = self.entries.iter().filter(|(key, _)| !self.doomed.entries.contains_key(*key));
-        let stay = stay.filter_map(|(_, entry)| entry.shelf).collect();
+        let stay = stay.filter_map(|(_, entry)| entry.set).collect();
         let lost = lost_markers(self.store.checkpoint_markers()?, &stay);
         self.report.markers = lost.len();
         self.doomed.rest.extend(lost);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::{CheckpointShelf, Found, Journal, Produced};
+use crate::{CheckpointSet, Found, Journal, Produced};
 use simpipe_base::fault::{ENOSPC, Fault, Faults, Op};
 use simpipe_base::fs::Verb;
 
@@ -51,7 +51,7 @@ fn varied(folder: &Path) {
     let store = Store::open(folder).unwrap();
     run(&store, "1", "old", &["old", "both", "older"]);
     run(&store, "2", "new", &["new", "both"]);
-    CheckpointShelf::new(&store, json!({ "params": 1 })).save(5, b"state").unwrap();
+    CheckpointSet::new(&store, json!({ "params": 1 })).save(5, b"state").unwrap();
     for (file, text) in [
         ("quarantine/x", "bad"),
         ("locks/dead.lock", "4000000"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::{CheckpointShelf, Found, Journal, Pin, Produced, RunStart};
+use crate::{CheckpointSet, Found, Journal, Pin, Produced, RunStart};
 use simpipe_base::fault::{Fault, Faults};
 
 fn begin(store: &Store, run: &str, name: &str) -> Journal {
@@ -89,8 +89,8 @@ fn pins_runs_under_way_and_young_entries_stay() {
     run(&store, "3", "a", &["last"]);
     let keys = BTreeMap::from([("train".to_owned(), key("pinned"))]);
     let [tag, run_id, name] = ["v1", "1", "a"].map(str::to_owned);
-    let (root, dir, shelves) = Default::default();
-    store.pin(&Pin { tag, run: run_id, name, root, dir, keys, shelves }).unwrap();
+    let (root, dir, sets) = Default::default();
+    store.pin(&Pin { tag, run: run_id, name, root, dir, keys, sets }).unwrap();
     let journal = begin(&store, "0", "a");
     journal.wanted("train", publish(&store, "under way", "under way")).unwrap();
 
@@ -122,9 +122,9 @@ fn runs_without_a_journal_count_too() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path());
     publish(&store, "old", "old");
-    let (name, shelves) = ("a".to_owned(), BTreeMap::new());
+    let (name, sets) = ("a".to_owned(), BTreeMap::new());
     let keys = BTreeSet::from([key("old")]);
-    let old = RunReach { run: "1".to_owned(), name, group: None, state: crate::RunState::Done, keys, shelves };
+    let old = RunReach { run: "1".to_owned(), name, group: None, state: crate::RunState::Done, keys, sets };
     store.gc(&policy(1), std::slice::from_ref(&old)).unwrap();
     assert!(there(&store, "old"));
     run(&store, "2", "a", &["new"]);
@@ -136,26 +136,26 @@ fn runs_without_a_journal_count_too() {
 fn checkpoints_stay_with_their_run_and_while_the_training_has_no_result() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path());
-    let shelf = CheckpointShelf::new(&store, json!({ "params": 1 }));
+    let set = CheckpointSet::new(&store, json!({ "params": 1 }));
     let journal = begin(&store, "1", "a");
-    journal.wanted_checkpoints("train", key("model"), shelf.id()).unwrap();
-    shelf.save(5, b"state").unwrap();
+    journal.wanted_checkpoints("train", key("model"), set.id()).unwrap();
+    set.save(5, b"state").unwrap();
     drop(journal); // killed before the model is there
     run(&store, "2", "a", &["something else"]);
     store.gc(&policy(1), &[]).unwrap();
-    assert!(shelf.latest(9).is_some(), "it can be resumed");
+    assert!(set.latest(9).is_some(), "it can be resumed");
 
     run(&store, "3", "a", &["model"]);
     let journal = begin(&store, "4", "a");
-    journal.wanted_checkpoints("train", key("model"), shelf.id()).unwrap();
+    journal.wanted_checkpoints("train", key("model"), set.id()).unwrap();
     journal.finish(true, false).unwrap();
     store.gc(&policy(2), &[]).unwrap();
-    assert!(shelf.latest(9).is_some(), "a kept run used it");
+    assert!(set.latest(9).is_some(), "a kept run used it");
     for id in ["5", "6"] {
         run(&store, id, "a", &["model", "something else"]);
     }
     let report = store.gc(&policy(2), &[]).unwrap();
-    assert_eq!((shelf.latest(9), report.markers), (None, 1));
+    assert_eq!((set.latest(9), report.markers), (None, 1));
     assert_eq!(std::fs::read_dir(folder.path().join("checkpoints")).unwrap().count(), 0);
     assert!(there(&store, "model"));
 }
@@ -164,12 +164,12 @@ fn checkpoints_stay_with_their_run_and_while_the_training_has_no_result() {
 fn an_abandoned_training_keeps_its_checkpoints_for_a_while() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path());
-    let shelf = CheckpointShelf::new(&store, json!({ "params": 1 }));
-    shelf.save(5, b"state").unwrap();
+    let set = CheckpointSet::new(&store, json!({ "params": 1 }));
+    set.save(5, b"state").unwrap();
     store.gc(&policy(1), &[]).unwrap();
-    assert!(shelf.latest(9).is_some());
+    assert!(set.latest(9).is_some());
     store.gc(&GcPolicy { checkpoint_age: Duration::ZERO, ..policy(1) }, &[]).unwrap();
-    assert!(shelf.latest(9).is_none());
+    assert!(set.latest(9).is_none());
 }
 
 #[test]
@@ -286,8 +286,8 @@ fn the_first_checkpoint_of_a_training_is_safe_beside_gc() {
         });
         let store = opened(folder.path());
         let saved = (0..40).map(|params| {
-            let shelf = CheckpointShelf::new(&store, json!({ "params": params }));
-            shelf.save(1, b"state 1").map(|()| shelf.latest(1).is_some())
+            let set = CheckpointSet::new(&store, json!({ "params": params }));
+            set.save(1, b"state 1").map(|()| set.latest(1).is_some())
         });
         let saved: Vec<_> = saved.collect();
         ended.store(true, Ordering::Relaxed);
@@ -304,8 +304,8 @@ fn disk_use_counts_a_shared_object_once() {
     let store = opened(folder.path());
     run(&store, "1", "a", &["one", "shared"]);
     run(&store, "2", "a", &["shared", "three"]);
-    let shelf = CheckpointShelf::new(&store, json!({ "params": 1 }));
-    shelf.save(5, b"state 5").unwrap();
+    let set = CheckpointSet::new(&store, json!({ "params": 1 }));
+    set.save(5, b"state 5").unwrap();
     let du = store.disk_use(&[]).unwrap();
     assert_eq!(du.objects, Amount { count: 4, bytes: 3 + 6 + 5 + STATE });
     assert_eq!((du.shared_bytes, du.checkpoints), (6, Amount { count: 1, bytes: STATE }));

@@ -6,7 +6,7 @@
 //! passes over a line that it can't read, such as one that a full disk has torn, and the next begins on a line of its
 //! own. Nothing is synced: a run that a power cut ends wants nothing.
 //!
-//! A run says that it wants a key *before* it looks it up: see [`Hold`](super::Hold) for why that is enough.
+//! A run says that it wants a key *before* it looks it up: see [`StoreLock`](super::StoreLock) for why that is enough.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -116,7 +116,8 @@ enum Line {
     CheckpointsWanted {
         stage: String,
         key: Digest,
-        shelf: Digest,
+        #[serde(rename = "shelf")]
+        set: Digest,
     },
     StageFinished {
         stage: String,
@@ -173,12 +174,12 @@ impl Journal {
         }
     }
 
-    /// The run is about to use the checkpoints of a shelf for the work on a key.
+    /// The run is about to use the checkpoints of a set for the work on a key.
     ///
     /// # Errors
     /// If the line can't be written.
-    pub fn wanted_checkpoints(&self, stage: &str, key: Digest, shelf: Digest) -> Result<(), StoreError> {
-        self.append(&Line::CheckpointsWanted { stage: stage.to_owned(), key, shelf })
+    pub fn wanted_checkpoints(&self, stage: &str, key: Digest, set: Digest) -> Result<(), StoreError> {
+        self.append(&Line::CheckpointsWanted { stage: stage.to_owned(), key, set })
     }
 
     /// A stage has ended.
@@ -212,8 +213,8 @@ pub struct JournaledRun {
     pub stages: BTreeMap<String, Digest>,
     /// Outcomes of the stages that ended, by id.
     pub outcomes: BTreeMap<String, String>,
-    /// Shelves of checkpoints that it used, each with the key that they served.
-    pub shelves: BTreeMap<Digest, Digest>,
+    /// Sets of checkpoints that it used, each with the key that they served.
+    pub sets: BTreeMap<Digest, Digest>,
     /// The journal itself.
     pub(super) path: PathBuf,
 }
@@ -341,8 +342,8 @@ fn replay(path: &Path, alive: bool, text: &str) -> Option<JournaledRun> {
     let mut lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
     let Some(Line::RunStarted { start, .. }) = lines.next() else { return None };
     let state = if alive { RunState::Running } else { RunState::Killed };
-    let (keys, stages, outcomes, shelves) = Default::default();
-    let mut run = JournaledRun { start, state, keys, stages, outcomes, shelves, path: path.to_path_buf() };
+    let (keys, stages, outcomes, sets) = Default::default();
+    let mut run = JournaledRun { start, state, keys, stages, outcomes, sets, path: path.to_path_buf() };
     for line in lines {
         match line {
             Line::RunStarted { .. } => {}
@@ -350,7 +351,7 @@ fn replay(path: &Path, alive: bool, text: &str) -> Option<JournaledRun> {
                 run.keys.insert(key);
                 run.stages.insert(stage, key);
             }
-            Line::CheckpointsWanted { key, shelf, .. } => drop(run.shelves.insert(shelf, key)),
+            Line::CheckpointsWanted { key, set, .. } => drop(run.sets.insert(set, key)),
             Line::StageFinished { stage, outcome, key } => {
                 run.keys.extend(key);
                 run.stages.extend(key.map(|key| (stage.clone(), key)));

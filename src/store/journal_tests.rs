@@ -17,7 +17,7 @@ fn a_run_is_running_then_killed_or_done_and_a_torn_line_is_passed_over() {
     let only = || store.journaled_runs().unwrap().pop().unwrap();
     let journal = store.journal(start("1")).unwrap();
     journal.wanted("a", Digest::of(b"a")).unwrap();
-    journal.wanted_checkpoints("a", Digest::of(b"a"), Digest::of(b"shelf")).unwrap();
+    journal.wanted_checkpoints("a", Digest::of(b"a"), Digest::of(b"set")).unwrap();
     assert_eq!(only().state, RunState::Running);
     journal.stage_finished("a", "ran", Some(Digest::of(b"other"))).unwrap();
     (&journal.file).write_all(b"{\"event\":\"run-fini").unwrap();
@@ -26,7 +26,7 @@ fn a_run_is_running_then_killed_or_done_and_a_torn_line_is_passed_over() {
     assert_eq!((run.state, run.start.clone()), (RunState::Killed, start("1")));
     assert_eq!(run.keys, BTreeSet::from([Digest::of(b"a"), Digest::of(b"other")]));
     assert_eq!(run.outcomes, BTreeMap::from([("a".to_owned(), "ran".to_owned())]));
-    assert_eq!(run.shelves, BTreeMap::from([(Digest::of(b"shelf"), Digest::of(b"a"))]));
+    assert_eq!(run.sets, BTreeMap::from([(Digest::of(b"set"), Digest::of(b"a"))]));
 
     store.journal(start("2")).unwrap().finish(false, true).unwrap();
     assert_eq!(only().state, RunState::Interrupted);

@@ -27,7 +27,6 @@ mod files;
 mod forget;
 mod fs;
 mod gc;
-mod hold;
 mod journal;
 mod listing;
 mod lock;
@@ -43,6 +42,7 @@ mod remote;
 mod scratch;
 mod signs;
 mod stamp;
+mod store_lock;
 mod trash;
 mod verify;
 mod wait;
@@ -53,14 +53,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use checkpoint::CheckpointShelf;
+pub use checkpoint::CheckpointSet;
 pub use claims::{Claim, Holder, put_name};
 pub use du::{DatasetUse, DuReport, KindUse, RunUse};
-pub use entry::{AcEntry, Declared, Produced, WHATEVER};
+pub use entry::{AcEntry, Declared, Produced, Timings, WHATEVER};
 pub use error::StoreError;
 pub use files::{FileRecord, Files};
 pub use gc::{Amount, GcPolicy, GcReport, KeptGroup, RemovedGroup, TrialShare};
-pub use hold::Hold;
 pub use journal::{Journal, JournaledRun, RunStart, RunState};
 pub use lock::FileLock;
 pub use lookup::{Damage, Found};
@@ -72,6 +71,7 @@ pub use reach::RunReach;
 pub use remote::{OnProgress, RemoteError, RemoteErrorKind, RemoteUrl, RemoteUse, SyncReport, SyncScope};
 pub use scratch::Scratch;
 pub use stamp::Unremembered;
+pub use store_lock::StoreLock;
 pub use verify::{VerifyProgress, VerifyReport};
 
 use simpipe_base::digest::Digest;
@@ -92,7 +92,7 @@ pub struct Store {
     /// Set when the user wants to stop.
     cancel: Option<Arc<AtomicBool>>,
     listener: wait::Listener,
-    locks: Arc<hold::Locks>,
+    locks: Arc<store_lock::Locks>,
 }
 
 /// The folders that every store has.
@@ -304,7 +304,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("notes.txt"), "").unwrap();
         let error = Store::open(folder.path()).unwrap_err();
-        assert!(error.to_string().ends_with("is not empty and is no store"), "{error}");
+        assert!(error.to_string().ends_with("is not empty and is not a store"), "{error}");
         assert!(error.help().unwrap().contains("--store DIR"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

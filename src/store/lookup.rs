@@ -150,7 +150,7 @@ impl Store {
         let path = self.entry_path(key);
         match fs::metadata(&path) {
             Ok(there) if expect_regular(there.file_type()).is_err() => {
-                return Ok(Some(Err("it is no file".to_owned())));
+                return Ok(Some(Err("it is not a file".to_owned())));
             }
             Ok(there) if there.len() > LARGEST_ENTRY => return Ok(Some(Err("it is far too long".to_owned()))),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -186,7 +186,7 @@ impl Store {
         let unread = |error| damage_of(error).map(Some).map_err(StoreError::io("read", &path));
         match fs::metadata(&path) {
             Err(error) => return unread(error),
-            Ok(there) if expect_regular(there.file_type()).is_err() => return Ok(Some("it is no file")),
+            Ok(there) if expect_regular(there.file_type()).is_err() => return Ok(Some("it is not a file")),
             Ok(there) if there.len() != file.size => return Ok(Some("its size has changed")),
             Ok(_) => {}
         }

@@ -31,7 +31,7 @@ impl Seen {
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     keys: BTreeSet<Digest>,
-    shelves: BTreeSet<Digest>,
+    sets: BTreeSet<Digest>,
     /// Objects of entries that are new.
     pub(super) objects: BTreeSet<Digest>,
 }
@@ -39,8 +39,8 @@ pub(super) struct Asked {
 impl Asked {
     /// Whether somebody wants an entry.
     pub(super) fn wants(&self, key: Digest, entry: &Stored) -> bool {
-        match entry.shelf {
-            Some((shelf, _)) => self.shelves.contains(&shelf),
+        match entry.set {
+            Some((set, _)) => self.sets.contains(&set),
             None => self.keys.contains(&key),
         }
     }
@@ -65,7 +65,7 @@ impl Store {
             }
             if let Some(run) = self.read_journal(&path, Duration::MAX)? {
                 asked.keys.extend(run.keys);
-                asked.shelves.extend(run.shelves.keys());
+                asked.sets.extend(run.sets.keys());
             }
         }
         for path in self.files_below("ac")?.iter().filter(|path| !seen.entries.contains(*path)) {

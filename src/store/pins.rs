@@ -34,8 +34,9 @@ pub struct Pin {
     pub dir: String,
     /// Keys by stage id.
     pub keys: BTreeMap<String, Digest>,
-    /// Shelves of checkpoints that the run used, as far as its journal was there to tell.
-    pub shelves: BTreeSet<Digest>,
+    /// Sets of checkpoints that the run used, as far as its journal was there to tell.
+    #[serde(rename = "shelves")]
+    pub sets: BTreeSet<Digest>,
 }
 
 /// Whether a word can be a tag: letters, digits, `-`, `_` and `.`, the first no dot, and not `latest`.
@@ -118,7 +119,7 @@ mod tests {
             root: "/data".to_owned(),
             dir: "artifacts/runs/smoke/20260801T120000.000Z-0a1b2c".to_owned(),
             keys: BTreeMap::from([("train".to_owned(), Digest::of(b"k"))]),
-            shelves: BTreeSet::new(),
+            sets: BTreeSet::new(),
         };
         assert_eq!(store.pins().unwrap(), []);
         store.pin(&pin).unwrap();

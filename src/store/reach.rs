@@ -24,8 +24,8 @@ pub struct RunReach {
     pub state: RunState,
     /// Keys that it asked for.
     pub keys: BTreeSet<Digest>,
-    /// Shelves of checkpoints, each with the key that they served.
-    pub shelves: BTreeMap<Digest, Digest>,
+    /// Sets of checkpoints, each with the key that they served.
+    pub sets: BTreeMap<Digest, Digest>,
 }
 
 impl RunReach {
@@ -44,8 +44,8 @@ pub(super) struct Stored {
     pub(super) kind: String,
     /// What the stage's parameters say of its source, for stages that have one.
     pub(super) source: Option<String>,
-    /// For a checkpoint: its shelf and its step.
-    pub(super) shelf: Option<(Digest, u64)>,
+    /// For a checkpoint: its set and its step.
+    pub(super) set: Option<(Digest, u64)>,
     /// Its objects.
     pub(super) files: Vec<FileRecord>,
     /// How long ago it was written.
@@ -94,10 +94,10 @@ impl std::fmt::Display for Why {
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     pub(super) keys: BTreeMap<Digest, Why>,
-    pub(super) shelves: BTreeMap<Digest, Why>,
+    pub(super) sets: BTreeMap<Digest, Why>,
     /// Names and ids of runs whose journals stay.
     pub(super) runs: BTreeSet<(String, String)>,
-    /// Shelves that some run uses for a key, kept or not.
+    /// Sets that some run uses for a key, kept or not.
     pub(super) served: BTreeMap<Digest, BTreeSet<Digest>>,
 }
 
@@ -108,13 +108,13 @@ impl Reach {
         let (mut reach, keep) = (Self::default(), policy.keep_runs);
         for pin in pins {
             let why = Why::Pinned(pin.tag.clone());
-            reach.keep((&pin.name, &pin.run), &why, pin.keys.values(), pin.shelves.iter());
+            reach.keep((&pin.name, &pin.run), &why, pin.keys.values(), pin.sets.iter());
         }
         let mut by_name: BTreeMap<&str, Vec<&RunReach>> = BTreeMap::new();
         for run in runs {
             by_name.entry(&run.name).or_default().push(run);
-            for (shelf, key) in &run.shelves {
-                reach.served.entry(*shelf).or_default().insert(*key);
+            for (set, key) in &run.sets {
+                reach.served.entry(*set).or_default().insert(*key);
             }
         }
         for (name, mut runs) in by_name {
@@ -128,12 +128,12 @@ impl Reach {
             let why = Why::LastRuns(name.to_owned());
             for run in &runs {
                 if running.contains(run.whole()) {
-                    reach.keep((name, &run.run), &Why::Running, &run.keys, run.shelves.keys());
+                    reach.keep((name, &run.run), &Why::Running, &run.keys, run.sets.keys());
                 } else if last.contains(run.whole()) {
                     let share = policy.trials.get(&run.run);
                     let keys = run.keys.iter().filter(|_| share.is_none());
-                    let shelves = run.shelves.keys().filter(|_| share != Some(&TrialShare::Nothing));
-                    reach.keep((name, &run.run), &why, keys, shelves);
+                    let sets = run.sets.keys().filter(|_| share != Some(&TrialShare::Nothing));
+                    reach.keep((name, &run.run), &why, keys, sets);
                 }
             }
         }
@@ -145,14 +145,14 @@ impl Reach {
         (name, run): (&str, &str),
         why: &Why,
         keys: impl IntoIterator<Item = &'a Digest>,
-        shelves: impl IntoIterator<Item = &'a Digest>,
+        sets: impl IntoIterator<Item = &'a Digest>,
     ) {
         self.runs.insert((name.to_owned(), run.to_owned()));
         for key in keys {
             self.keys.entry(*key).or_insert_with(|| why.clone());
         }
-        for shelf in shelves {
-            self.shelves.entry(*shelf).or_insert_with(|| why.clone());
+        for set in sets {
+            self.sets.entry(*set).or_insert_with(|| why.clone());
         }
     }
 }
@@ -191,7 +191,7 @@ pub(super) fn runs_of(journals: &[JournaledRun], others: &[RunReach]) -> Vec<Run
         group: run.start.group.clone(),
         state: run.state,
         keys: run.keys.clone(),
-        shelves: run.shelves.clone(),
+        sets: run.sets.clone(),
     });
     let mut runs: Vec<RunReach> = journaled.collect();
     let known: BTreeSet<(String, String)> = runs.iter().map(|run| (run.name.clone(), run.run.clone())).collect();
@@ -215,15 +215,15 @@ fn parse_entry(path: &Path, age: Duration, bytes: &[u8]) -> Option<(Digest, Stor
     let key: Digest = path.file_stem()?.to_str()?.parse().ok()?;
     let entry = AcEntry::parse(key, bytes).ok()?;
     let parts = &entry.key_parts;
-    let shelf = entry.checkpoint();
-    let kind = if shelf.is_some() { "checkpoint" } else { parts["stage"].as_str().unwrap_or("unknown") };
+    let set = entry.checkpoint();
+    let kind = if set.is_some() { "checkpoint" } else { parts["stage"].as_str().unwrap_or("unknown") };
     let source = match &parts["params"]["source"] {
         Json::String(name) => Some(name.clone()),
         Json::Object(choice) => choice.keys().next().cloned(),
         _ => None,
     };
     let files = entry.files.values().copied().collect();
-    Some((key, Stored { path: path.to_path_buf(), kind: kind.to_owned(), source, shelf, files, age }))
+    Some((key, Stored { path: path.to_path_buf(), kind: kind.to_owned(), source, set, files, age }))
 }
 
 /// Since the file was written, renamed or linked, whichever was last.
@@ -244,7 +244,7 @@ mod tests {
 
     fn run(run: &str, name: &str, state: RunState, keys: &[&str]) -> RunReach {
         let keys = keys.iter().map(|key| Digest::of(key.as_bytes())).collect();
-        RunReach { run: run.to_owned(), name: name.to_owned(), group: None, state, keys, shelves: BTreeMap::new() }
+        RunReach { run: run.to_owned(), name: name.to_owned(), group: None, state, keys, sets: BTreeMap::new() }
     }
 
     fn last(keep_runs: usize) -> GcPolicy {
@@ -254,8 +254,8 @@ mod tests {
     #[test]
     fn of_a_sweeps_trials_stays_what_it_needs_once_nobody_works_on_it() {
         let of = |id: &str| {
-            let shelves = BTreeMap::from([(Digest::of(format!("shelf {id}").as_bytes()), Digest::of(id.as_bytes()))]);
-            RunReach { group: Some("1".to_owned()), shelves, ..run(id, "a", RunState::Done, &["all", id]) }
+            let sets = BTreeMap::from([(Digest::of(format!("set {id}").as_bytes()), Digest::of(id.as_bytes()))]);
+            RunReach { group: Some("1".to_owned()), sets, ..run(id, "a", RunState::Done, &["all", id]) }
         };
         let mut runs = vec![run("1", "a", RunState::Interrupted, &[]), of("2"), of("3"), of("4")];
         let shares = [("3", TrialShare::Checkpoints), ("4", TrialShare::Nothing)];
@@ -264,9 +264,9 @@ mod tests {
         let reach = Reach::of(&runs, &RunOrder::default(), &[], &policy);
         let has = |reach: &Reach, name: &str| {
             let digest = Digest::of(name.as_bytes());
-            reach.keys.contains_key(&digest) || reach.shelves.contains_key(&digest)
+            reach.keys.contains_key(&digest) || reach.sets.contains_key(&digest)
         };
-        let names = ["all", "2", "shelf 2", "3", "shelf 3", "4", "shelf 4"];
+        let names = ["all", "2", "set 2", "3", "set 3", "4", "set 4"];
         assert_eq!(names.map(|name| has(&reach, name)), [true, true, true, false, true, false, false]);
         assert_eq!(reach.runs.len(), 4, "what is known of each stays");
         runs[0].state = RunState::Running;

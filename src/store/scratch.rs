@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::lock::FileLock;
 use super::owner::{Life, Owner};
 use super::{Store, StoreError, fs};
-use simpipe_base::digest::Digest;
 use simpipe_base::fs::Inside;
 
 /// A private folder; dropping it removes it.
@@ -55,7 +53,7 @@ impl Store {
     /// If it can't be created; nothing is then left of it.
     pub fn scratch(&self) -> Result<Scratch, StoreError> {
         loop {
-            let path = self.folder("tmp").join(format!("{}-{}", Owner::text(), unique()));
+            let path = self.folder("tmp").join(format!("{}-{}", Owner::text(), fs::unique()));
             // Another process that sweeps may hold a new lock file for a moment: then another name.
             if let Some(owner) = self.try_lock(&path.with_extension("lock"))? {
                 let scratch = Scratch { path, _owner: owner };
@@ -85,18 +83,6 @@ impl Store {
             }
         }
     }
-}
-
-/// The pid, for people who look, and 12 digits that no other process or thread has.
-pub(super) fn unique_name() -> String {
-    format!("{}-{}", std::process::id(), unique())
-}
-
-fn unique() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    Digest::of_json(&(std::process::id(), now.as_nanos().to_string(), count)).short()
 }
 
 #[cfg(test)]

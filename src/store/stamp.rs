@@ -100,7 +100,7 @@ pub enum Unremembered {
     #[error("another file system mounted there could not be told from this one")]
     NoMount,
     /// Its times lie in the future.
-    #[error("the date lies in the future")]
+    #[error("the date is in the future")]
     Future,
 }
 

@@ -236,7 +236,7 @@ impl Store {
         let markers = self.checkpoint_markers()?;
         let (entries, _) = if markers.is_empty() { Default::default() } else { self.stored()? };
         let mut removed = Vec::new();
-        for path in lost_markers(markers, &entries.values().filter_map(|entry| entry.shelf).collect()) {
+        for path in lost_markers(markers, &entries.values().filter_map(|entry| entry.set).collect()) {
             if path.exists() {
                 fs::remove_file(&path)?;
                 removed.push(path.strip_prefix(self.folder("checkpoints")).unwrap_or(&path).display().to_string());

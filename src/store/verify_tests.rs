@@ -6,7 +6,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
 
 use super::*;
-use crate::{CheckpointShelf, Produced};
+use crate::{CheckpointSet, Produced};
 use simpipe_base::digest::Digest;
 use simpipe_base::fault::{EIO, Fault, Faults};
 
@@ -47,10 +47,10 @@ fn damage_that_keeps_size_and_mtime_is_found_and_the_next_verify_is_clean() {
 fn strays_lost_checkpoints_and_writable_objects_are_put_right() {
     let folder = tempfile::tempdir().unwrap();
     let store = stored(folder.path());
-    let shelf = CheckpointShelf::new(&store, json!({ "params": 1 }));
-    shelf.save(5, b"state 5").unwrap();
-    shelf.save(9, b"state 9").unwrap();
-    let last = shelf.digest(9);
+    let set = CheckpointSet::new(&store, json!({ "params": 1 }));
+    set.save(5, b"state 5").unwrap();
+    set.save(9, b"state 9").unwrap();
+    let last = set.digest(9);
     overwrite(&store.object(last), "state X");
     std::fs::write(folder.path().join("cas/notes.txt"), "stray").unwrap();
     overwrite(&store.object(Digest::of(b"b")), "b");
@@ -58,10 +58,10 @@ fn strays_lost_checkpoints_and_writable_objects_are_put_right() {
     let report = store.verify().unwrap();
     assert_eq!(report.damaged_objects, [last.to_string(), "notes.txt".to_owned()]);
     assert_eq!(report.dropped_entries.len(), 1);
-    assert_eq!(report.removed_markers, [format!("{}/9", shelf.id())]);
+    assert_eq!(report.removed_markers, [format!("{}/9", set.id())]);
     assert_eq!(report.writable_objects, [Digest::of(b"b").to_string()]);
     assert!(std::fs::metadata(store.object(Digest::of(b"b"))).unwrap().permissions().readonly());
-    assert_eq!(shelf.latest(u64::MAX), Some((5, b"state 5".to_vec())));
+    assert_eq!(set.latest(u64::MAX), Some((5, b"state 5".to_vec())));
 
     let report = store.verify().unwrap();
     assert!(report.clean() && report.removed_markers.is_empty() && report.writable_objects.is_empty());
@@ -217,8 +217,8 @@ fn a_result_without_a_file_that_its_stage_declares_is_damaged() {
     resealed(&store, b, |entry| entry["files"] = json!({}));
     assert_eq!(store.verify_with(declared, &|_| {}).unwrap().dropped_entries, [b.to_string()]);
 
-    let shelf = CheckpointShelf::new(&store, json!({ "params": 1 }));
-    shelf.save(5, b"state").unwrap();
+    let set = CheckpointSet::new(&store, json!({ "params": 1 }));
+    set.save(5, b"state").unwrap();
     let key = *store.stored().unwrap().0.keys().next().unwrap();
     resealed(&store, key, |entry| entry["files"] = json!({}));
     assert_eq!(

@@ -127,6 +127,38 @@ def without_scripts(chrome, run, asked):
     return f"{images} images, {charts} charts, {figures} figures"
 
 
+# The rows of the table behind a figure, by its title.
+BEHIND = """[...document.querySelectorAll('article')].filter((one) => one.querySelector('h3').textContent === %s)
+  .flatMap((one) => [...one.querySelectorAll('tr')]).map((row) => [...row.cells].map((cell) => cell.textContent))"""
+# What the history calls the columns of these tables.
+TOLD = {
+    "Learning rate": {"learning rate": "learning_rate"},
+    "Distances of pairs while training": {
+        f"{kind}: {share}": f"{column}-{name}"
+        for kind, column in (("one class", "positive"), ("two classes", "negative"))
+        for share, name in (("5 %", "p5"), ("50 %", "p50"), ("95 %", "p95"))
+    },
+}
+
+
+def training(chrome, run, asked):
+    """The tables behind the curves of the training have the numbers of its history."""
+    page, history, compared = chrome.page(scripts=False).open(run.page.as_uri()), run.columns("train/history.parquet"), 0
+    at = {step: row for row, step in enumerate(history["step"])}
+    number = lambda text: float(text.replace(",", "").replace("−", "-"))
+    for title, columns in TOLD.items():
+        header, *rows = page.value(BEHIND % json.dumps(title))
+        assert header == ["Training step", *columns], f"{title}: {header}"
+        assert rows, f"{title}: no row"
+        for step, *cells in rows:
+            for name, cell in zip(columns.values(), cells):
+                expected = history[name][at[int(number(step))]]
+                assert abs(number(cell) - expected) <= 6e-4 * abs(expected), f"{name} at {step} is {expected}, the page says {cell}"
+                compared += 1
+    page.close()
+    return f"{compared} numbers"
+
+
 # What build servers allow of a page that a build has left.
 STRICT = "sandbox; default-src 'none'; img-src 'self'; style-src 'self'"
 

@@ -90,11 +90,11 @@ fn what_batches_can_not_be_is_told_at_its_line() {
     let categories = |lists: &str| format!("sampler = {{ hierarchical = {{ categories = {{ {lists} }} }} }}");
     refused(
         &[(SAMPLER.0, &categories("a = [\"Cat\", \"Dog\", \"Cat\"], b = [\"Plane\"]"))],
-        &[("hierarchical", "the class `Cat` is in `a` already"), ("hierarchical", "no class `Plane`")],
+        &[("hierarchical", "the class `Cat` is already in `a`"), ("hierarchical", "no class `Plane`")],
     );
     refused(
         &[(SAMPLER.0, &categories("a = [\"0..=4\"], b = [\"5..=8\"]"))],
-        &[("hierarchical", "no category holds `Truck`")],
+        &[("hierarchical", "no category contains `Truck`")],
     );
     refused(
         &[EMBED, ("layer = \"global-max-pool\"", "layer = \"global-max-pol\"")],

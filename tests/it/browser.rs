@@ -26,7 +26,7 @@ const HOSTILE: [&str; 10] = [
 ];
 
 /// Two maps of every embedded image, a curve and a matrix.
-const FIGURES: &str = "[report]\nbaselines = false\nfigures = [\"training-curves\", { projection = { method = \"pca\", count = 10000 } }, \
+const FIGURES: &str = "[report]\nbaselines = false\nfigures = [\"training-curves\", \"learning-rate\", \"pair-distances\", { projection = { method = \"pca\", count = 10000 } }, \
     \"confusion-matrix\", { sample-grid = { count = 10, columns = 5 } }]\n";
 
 /// The smoke experiment with other images and these figures; gives the run's folder.
@@ -123,7 +123,8 @@ fn worst(project: &Project) -> PathBuf {
     let lists = "{ neighbours = { order = \"ORDER\", slice = { begin = 0, size = 40 } } }";
     let lists: Vec<String> = ["label", "worst", "random", "best"].map(|order| lists.replace("ORDER", order)).into();
     let figures = format!(
-        "[report]\nbaselines = false\nfigures = [{{ sample-grid = {{ count = 60 }} }}, \"training-curves\", {}, \
+        "[report]\nbaselines = false\nfigures = [{{ sample-grid = {{ count = 60 }} }}, \"training-curves\", \"learning-rate\", \
+         \"pair-distances\", {}, \
          \"metrics-over-distance\", \"precision-recall\", \"reliability\", \"distance-histogram\", \"roc\", \"det\", \
          \"confusion-matrix\", {{ no-match = {{ limit = 100 }} }}, {{ projection = {{ method = \"pca\" }} }}, \
          {{ projection = {{ method = \"t-sne\", count = 300 }} }}, {{ projection = {{ method = \"umap\", count = 300 }} }}, \

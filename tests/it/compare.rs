@@ -310,7 +310,7 @@ fn other_queries_can_not_be_paired_and_damage_is_named() {
         assert!(said.contains("per-query.parquet") && said.contains("it is damaged"), "{said}");
     }
     std::fs::remove_file(&file).unwrap();
-    assert!(text(&project, &["diff", &good, &bad], 1).contains("neither the run nor the store has it any more"));
+    assert!(text(&project, &["diff", &good, &bad], 1).contains("neither the run nor the store has it any longer"));
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn runs_without_an_evaluation_have_nothing_to_judge_by() {
     record["metrics"].as_object_mut().unwrap().remove("evaluate.recall@1");
     std::fs::write(&path, record.to_string()).unwrap();
     let said = text(&project, &["compare", &good, "--baseline", &bad], 2);
-    assert!(said.contains("nothing to judge by") && said.contains("add a stage `evaluate`"), "{said}");
+    assert!(said.contains("nothing to judge") && said.contains("add a stage `evaluate`"), "{said}");
     let compared = project.json(&["compare", &bad, "--baseline", &good, "--json"], 1);
     assert_eq!(metric(&compared["runs"][0], "evaluate.recall@1")["verdict"], "missing");
     assert!(text(&project, &["diff", &good, &bad], 0).contains("evaluate.recall@1"));
@@ -351,8 +351,8 @@ fn runs_are_filtered_sorted_and_written_for_others() {
         (["--where", "evaluate.recal@1>0.6"], "did you mean `evaluate.recall@1`?"),
         (["--where", "train.epoch=3"], "did you mean `train.epochs`?"),
         (["--sort", "temperature"], "no run has a field `temperature`"),
-        (["--where", "train.epochs"], "`train.epochs` is no condition"),
-        (["--where", "evaluate.recall@1>high"], "is a number, and `high` is none"),
+        (["--where", "train.epochs"], "`train.epochs` is not a condition"),
+        (["--where", "evaluate.recall@1>high"], "is a number, and `high` is not"),
     ] {
         assert!(text(&project, &[&["runs"], &args[..]].concat(), 2).contains(expected), "{args:?}");
     }

@@ -7,6 +7,7 @@ use std::process::{Child, Stdio};
 use serde_json::Value as Json;
 
 use crate::project::{PLAIN_REPORT, Project, signal, simpipe};
+use crate::turns::turn;
 
 /// Starts a smoke run with a parameter of its own.
 fn start(project: &Project, parameter: &str) -> Child {
@@ -40,6 +41,7 @@ fn computed(records: &[Json]) -> (BTreeMap<String, usize>, usize) {
 
 #[test]
 fn programs_at_once_compute_each_key_once() {
+    let _turn = turn();
     for programs in [2, 20] {
         let project = Project::new();
         let metrics = ["calibrate.metric=f1", "calibrate.metric=precision"];
@@ -51,7 +53,8 @@ fn programs_at_once_compute_each_key_once() {
         assert_eq!(ran.len(), 13, "seven shared stages, and three of each variant");
         assert!(ran.values().all(|times| *times == 1), "{ran:?}");
         let waited = |text: &String| {
-            pids.iter().any(|pid| text.contains(&format!("waiting for process {pid}, which computes the same result")))
+            pids.iter()
+                .any(|pid| text.contains(&format!("waiting for process {pid}, which is computing the same result")))
         };
         // Of two, one may be late enough to find everything done.
         assert!(programs == 2 || said.iter().any(waited), "{said:?}");
@@ -61,6 +64,7 @@ fn programs_at_once_compute_each_key_once() {
 
 #[test]
 fn a_program_that_waits_for_a_killed_one_takes_over() {
+    let _turn = turn();
     let project = Project::new();
     let long = "train.steps-per-epoch=1000";
     let mut owner = start(&project, long);
@@ -69,7 +73,7 @@ fn a_program_that_waits_for_a_killed_one_takes_over() {
     signal(&owner, "STOP"); // it must not be done before the other waits for it
     let mut waiter = start(&project, long);
     let mut said = BufReader::new(waiter.stderr.take().unwrap());
-    let told = format!("train: waiting for process {}, which computes the same result", owner.id());
+    let told = format!("train: waiting for process {}, which is computing the same result", owner.id());
     let mut line = String::new();
     while !line.contains(&told) {
         line.clear();

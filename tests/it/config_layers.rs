@@ -125,7 +125,7 @@ fn a_calibration_on_training_examples_is_a_warning() {
     let json = project.json(&["check", "configs/smoke.toml", "--json"], 0);
     let warning = &json["warnings"][0];
     assert_eq!(json["warnings"].as_array().unwrap().len(), 1, "{json}");
-    assert!(warning["message"].as_str().unwrap().contains("the model is trained on"), "{warning}");
+    assert!(warning["message"].as_str().unwrap().contains("the model was trained on"), "{warning}");
     assert_eq!((&warning["file"], &warning["line"]), (&"configs/smoke.toml".into(), &42.into()));
     let output = project.output(&["check", "configs/smoke.toml"]);
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("warning: configs/smoke.toml:42:1: "));
@@ -151,5 +151,5 @@ fn arguments_of_explain_in_the_wrong_order_are_recognised() {
     let output = simpipe(&["explain", "configs/smoke.toml", "train"]).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0));
-    assert!(message.contains("read as `simpipe explain train configs/smoke.toml`"), "{message}");
+    assert!(message.contains("interpreted as `simpipe explain train configs/smoke.toml`"), "{message}");
 }

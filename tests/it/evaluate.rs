@@ -160,12 +160,16 @@ fn the_honest_experiment_checks_and_its_mistakes_are_shown_at_their_lines() {
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()), (Some(0), String::new()));
     for (set, code, expected) in [
         ("evaluate.metrics=[\"map@r\", \"recal@1\"]", 2, "did you mean `recall@1`?"),
-        ("evaluate.metrics=[\"recall@30000\"]", 2, "30000 neighbours are wanted, but the index holds 25000 vectors"),
-        ("evaluate.metrics=[\"map@r\", \"map@r\"]", 2, "`map@r` is asked for twice"),
-        ("evaluate-seen.metrics=[\"recall@5000\"]", 2, "5000 vectors, of which a query leaves itself out"),
-        ("evaluate-unseen.rerank={ k-reciprocal = { k1 = 6000 } }", 2, "6000 neighbours are wanted"),
+        ("evaluate.metrics=[\"recall@30000\"]", 2, "30000 neighbours are asked for, but the index holds 25000 vectors"),
+        ("evaluate.metrics=[\"map@r\", \"map@r\"]", 2, "`map@r` is repeated"),
+        ("evaluate-seen.metrics=[\"recall@5000\"]", 2, "5000 vectors, and a query leaves itself out"),
+        ("evaluate-unseen.rerank={ k-reciprocal = { k1 = 6000 } }", 2, "6000 neighbours are asked for"),
         ("evaluate.exclude=\"same-group\"", 4, "the data has no column `group`"),
-        ("evaluate.breakdown=\"category\"", 4, "the data has no groups: its classes are not called `group/class`"),
+        (
+            "evaluate.breakdown=\"category\"",
+            4,
+            "the data has no groups: its class names do not have the form `group/class`",
+        ),
         ("evaluate-seen.leave-one-out=false", 2, "5000 queries are in the index too"),
         ("sample.class-list=\"all\"", 2, "needs queries whose class the index does not hold"),
     ] {

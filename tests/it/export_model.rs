@@ -164,7 +164,7 @@ fn a_run_is_exported_in_every_format_and_read_back_by_another() {
 
 /// The example of the docs, on this run: it loads what was exported and gives the embedding that the run has.
 fn in_torch(project: &Small, record: &Json) {
-    let docs = std::fs::read_to_string(repository().join("docs/interchange.md")).unwrap();
+    let docs = std::fs::read_to_string(repository().join("docs/reference/interchange.md")).unwrap();
     let snippet = docs.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let python = |code: &str| Command::new("python3").args(["-c", code]).current_dir(project.project.root()).output();
     let modules = "import numpy, PIL, safetensors, torch";
@@ -241,7 +241,7 @@ fn onnx_runtime_gives_the_embeddings_of_the_run() {
     assert_eq!(account["input"]["shape"], serde_json::json!(["batch", 32, 32, 3]));
     assert_eq!(account["output"]["shape"], serde_json::json!(["batch", 4]));
     let bytes = std::fs::read(&file).unwrap();
-    assert!(project.refused(&["export", "latest", "--onnx", &file]).contains("is there already"));
+    assert!(project.refused(&["export", "latest", "--onnx", &file]).contains("already exists"));
     assert_eq!(
         project.exported(&["latest", "--onnx", &file, "--force", "--stage", "embed"])["digest"],
         account["digest"]
@@ -299,9 +299,9 @@ fn a_folder_for_torch_holds_weights_and_what_loads_them() {
     assert_eq!((&account["numbers"], account["tensors"].as_array().unwrap().len()), (&389.into(), 9));
     let code = std::fs::read_to_string(project.at("model/model.py")).unwrap();
     assert!(code.contains("def build():") && code.contains("def load(file=None):"), "{code}");
-    assert!(project.refused(&["export", "latest", "--torch", &folder]).contains("is there already"));
+    assert!(project.refused(&["export", "latest", "--torch", &folder]).contains("already exists"));
     std::fs::remove_file(project.at("model/model.safetensors")).unwrap();
-    assert!(project.refused(&["export", "latest", "--torch", &folder]).contains("model.py` is there already"));
+    assert!(project.refused(&["export", "latest", "--torch", &folder]).contains("model.py` already exists"));
     project.exported(&["latest", "--torch", &folder, "--force"]);
     let python = |code: &str| Command::new("python3").args(["-c", code]).current_dir(project.project.root()).output();
     if !python("import numpy, safetensors, torch").is_ok_and(|output| output.status.success()) {
@@ -357,12 +357,16 @@ fn what_can_not_be_exported_is_said() {
 
     // What is there stays unless it is said otherwise.
     let before = std::fs::read(&output).unwrap();
-    assert!(project.refused(&export(&["--stage", "train"])).contains("is there already"));
+    assert!(project.refused(&export(&["--stage", "train"])).contains("already exists"));
     assert!(std::fs::read(&output).unwrap() == before);
     let folder = project.path("configs");
     assert!(project.refused(&["export", "cifar10", "--stage", "train", "--output", &folder]).contains("is a folder"));
-    assert!(project.refused(&["export", "cifar10", "--stage", "train", "--output", "-"]).contains("into a file"));
-    assert!(project.refused(&["export", "cifar10", "--stage", "train", "--torch", "-"]).contains("into a folder"));
+    assert!(
+        project
+            .refused(&["export", "cifar10", "--stage", "train", "--output", "-"])
+            .contains("the export needs a file")
+    );
+    assert!(project.refused(&["export", "cifar10", "--stage", "train", "--torch", "-"]).contains("the export needs a folder"));
     let unknown = export(&["--stage", "train", "--format", "onnxx", "--force", "--json"]);
     project.project.json(&unknown, 2);
 
@@ -371,7 +375,10 @@ fn what_can_not_be_exported_is_said() {
     let object = project.at("artifacts/store/cas").join(&digest[..2]).join(&digest);
     std::fs::remove_file(&object).unwrap();
     let said = project.refused(&export(&["--stage", "train", "--force"]));
-    assert!(said.contains("the store has no result of `train` of") && said.contains("run it again"), "{said}");
+    assert!(
+        said.contains("the store no longer has the result of `train` of") && said.contains("run it again"),
+        "{said}"
+    );
     let said = project.refused(&export(&["--stage", "train", "--force"]));
     assert!(said.contains("any more") && said.contains("run it again"), "{said}");
     assert!(std::fs::read(&output).unwrap() == before);

@@ -74,10 +74,7 @@ fn a_crate_holds_every_file_of_a_run_and_says_what_made_it() {
 
     // The same bytes again, by the other spelling; what is there stays unless it is said otherwise.
     assert!(
-        export(&project, &["--ro-crate", &zip], 2)["errors"][0]["message"]
-            .as_str()
-            .unwrap()
-            .contains("is there already")
+        export(&project, &["--ro-crate", &zip], 2)["errors"][0]["message"].as_str().unwrap().contains("already exists")
     );
     export(&project, &["--format", "ro-crate", "--output", &zip, "--force"], 0);
     assert!(std::fs::read(&zip).unwrap() == bytes);
@@ -88,7 +85,10 @@ fn a_crate_holds_every_file_of_a_run_and_says_what_made_it() {
     let object = project.root().join("artifacts/store/cas").join(&digest[..2]).join(digest);
     std::fs::remove_file(object).unwrap();
     let said = export(&project, &["--ro-crate", &at(&project, "other.zip")], 2);
-    assert!(said["errors"][0]["message"].as_str().unwrap().contains("the store has no result of `train`"), "{said}");
+    assert!(
+        said["errors"][0]["message"].as_str().unwrap().contains("the store no longer has the result of `train`"),
+        "{said}"
+    );
     assert!(!Path::new(&at(&project, "other.zip")).exists());
 }
 
@@ -155,7 +155,7 @@ fn what_can_not_be_sent_is_said() {
     let said = |arguments: &[&str], code: i32| {
         export(&project, arguments, code)["errors"][0]["message"].as_str().unwrap().to_owned()
     };
-    assert!(said(&["--mlflow", "mlruns"], 2).contains("is no address of a server"));
+    assert!(said(&["--mlflow", "mlruns"], 2).contains("is not the address of a server"));
     assert!(said(&["--format", "mlflow"], 2).contains("needs the address of a server"));
     // A port that nobody listens at.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -239,7 +239,7 @@ fn mlflow_has_what_was_sent() {
     assert_eq!(history, losses(&project, &run));
     // Twice only if somebody wants that.
     let said = export(&project, &["--mlflow", &server.url], 2);
-    assert!(said["errors"][0]["message"].as_str().unwrap().contains("the server has the run"), "{said}");
+    assert!(said["errors"][0]["message"].as_str().unwrap().contains("the server already has the run"), "{said}");
     export(&project, &["--mlflow", &server.url, "--force"], 0);
 
     let args = ["run", "configs/smoke.toml", "--json", "--set", "seeds=[1, 2]"];
@@ -329,12 +329,12 @@ fn embeddings_and_index_are_read_by_others() {
         let report = export(&project, &[flag, &at(&project, "other"), "--stage", stage], 2);
         format!("{} / {}", report["errors"][0]["message"].as_str().unwrap(), report["errors"][0]["help"])
     };
-    assert!(wrong("--faiss", "embed-validation").contains("has no index / \"indices are those of `index`"));
+    assert!(wrong("--faiss", "embed-validation").contains("has no index / \"indexes are those of `index`"));
     assert!(wrong("--parquet", "index").contains("has no embeddings / \"embeddings are those of `embed-"));
     assert!(wrong("--ro-crate", "index").contains("takes the whole run"));
     // What is there stays.
     let again = export(&project, &["--faiss", &at(&project, "i.faiss")], 2);
-    assert!(again["errors"][0]["message"].as_str().unwrap().contains("is there already"));
+    assert!(again["errors"][0]["message"].as_str().unwrap().contains("already exists"));
 
     if peers::python("exported embeddings", &["numpy", "pyarrow"]).is_none() {
         return;

@@ -96,7 +96,7 @@ fn a_folder_that_is_no_store_is_left_alone() {
     let home_text = home.to_str().unwrap();
     let output = project.output(&["run", "configs/smoke.toml", "--store", home_text]);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-    assert!(stderr(&output).starts_with(&format!("error: {home_text} is not empty and is no store")));
+    assert!(stderr(&output).starts_with(&format!("error: {home_text} is not empty and is not a store")));
     assert!(stderr(&output).contains("help: choose an empty folder"));
     assert_eq!(std::fs::read_dir(&home).unwrap().count(), 1);
 

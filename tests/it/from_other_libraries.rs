@@ -1,4 +1,4 @@
-//! Every setting in `docs/from-other-libraries.md` is accepted, and every loss with a library behind it is there.
+//! Every setting in `docs/reference/from-other-libraries.md` is accepted, and every loss with a library behind it is there.
 
 use crate::project::repository;
 use crate::reference::check;
@@ -19,7 +19,7 @@ fn settings(cell: &str) -> Vec<String> {
 
 #[test]
 fn every_setting_is_accepted() {
-    let text = std::fs::read_to_string(repository().join("docs/from-other-libraries.md")).unwrap();
+    let text = std::fs::read_to_string(repository().join("docs/reference/from-other-libraries.md")).unwrap();
     let rows = rows(&text);
     assert!(rows.len() > 90, "{} rows", rows.len());
     let mut refused = Vec::new();

@@ -80,7 +80,12 @@ fn config(root: &Path, template: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-fn shipped() -> String {
+/// The config over the shipped template.
+pub(crate) fn config_in(project: &Project) -> String {
+    config(project.root(), &shipped())
+}
+
+pub(crate) fn shipped() -> String {
     std::fs::read_to_string(repository().join("pipelines/frozen-backbone.toml")).unwrap()
 }
 
@@ -227,14 +232,15 @@ fn images_or_features_are_taken_and_not_both_and_not_neither() {
         edited(&[(INPUTS, "inputs = { dataset = \"dataset\", embeddings = \"features\", sampler = \"sample\" }")]);
     let found = refused(&both, &[]);
     let expected = format!(
-        "own.toml:{}: `train` takes `dataset` or `embeddings`, not both / leave one of the two out",
+        "own.toml:{}: `train` takes `dataset` or `embeddings`, not both / leave out one of the two",
         line_of(&both, "inputs = { dataset = \"dataset\", embeddings")
     );
     assert_eq!(found, [expected]);
     let neither = edited(&[(INPUTS, "inputs = { sampler = \"sample\" }")]);
     let expected = format!(
         "own.toml:{}: `train` needs a dataset at its port `dataset` or embeddings at its port `embeddings` / write \
-         `inputs = {{ dataset = \"ID\" }}` or `inputs = {{ embeddings = \"ID\" }}` with the id of a stage that gives it",
+         `inputs = {{ dataset = \"ID\" }}` or `inputs = {{ embeddings = \"ID\" }}` with the id of a stage that \
+         produces it",
         line_of(&neither, "[stages.train]")
     );
     assert_eq!(refused(&neither, &[]), [expected]);
@@ -242,7 +248,7 @@ fn images_or_features_are_taken_and_not_both_and_not_neither() {
     let layers = "train.layers=[\"flatten\", { metric-embedding = { size = 4 } }]";
     let found = refused(&of_images, &["--set", layers]);
     assert!(
-        found.len() == 2 && found.iter().all(|one| one.contains("the model takes images, but features are plugged in")),
+        found.len() == 2 && found.iter().all(|one| one.contains("the model takes images, but features are connected")),
         "{found:?}"
     );
     let images_to_head = edited(&[(
@@ -251,7 +257,7 @@ fn images_or_features_are_taken_and_not_both_and_not_neither() {
     )]);
     let found = refused(&images_to_head, &[]);
     assert!(
-        found.len() == 1 && found[0].contains("takes the features of another model, but images are plugged in"),
+        found.len() == 1 && found[0].contains("takes the features of another model, but images are connected"),
         "{found:?}"
     );
     // Features of the other split are no features of this pool.
@@ -306,7 +312,7 @@ fn features_may_be_of_two_views_and_of_an_inner_layer() {
     // Features of one kind in training and of another in validation.
     let found = refused(&shipped(), &["--set", &views[0]]);
     assert!(
-        found[0].contains("the features at `validation-embeddings` are not made as those at `embeddings`"),
+        found[0].contains("the features at `validation-embeddings` were not made like those at `embeddings`"),
         "{found:?}"
     );
 }

@@ -10,7 +10,7 @@ use crate::project::simpipe;
 use crate::schemas::validate;
 
 /// Images of one colour a class, with a stripe that tells them apart.
-fn write_classes(root: &Path, classes: &[(&str, usize)], side: u32) {
+pub(crate) fn write_classes(root: &Path, classes: &[(&str, usize)], side: u32) {
     for (at, (class, count)) in classes.iter().enumerate() {
         let folder = root.join(class);
         std::fs::create_dir_all(&folder).unwrap();
@@ -51,7 +51,7 @@ fn a_folder_of_classes_becomes_an_experiment_that_runs() {
     let warnings = json["warnings"].to_string();
     assert!(warnings.contains("tiny (1)") && warnings.contains("broken.png"), "{warnings}");
     assert_eq!(json["transparent"], 1);
-    assert!(warnings.contains("with transparent pixels: 1 image of 70 looked at"), "{warnings}");
+    assert!(warnings.contains("with transparent pixels: 1 image of 70 checked"), "{warnings}");
 
     let config = std::fs::read_to_string(place.path().join("configs/mine.toml")).unwrap();
     assert!(config.contains("on-corrupt = \"skip\"") && config.contains("resize = [16, 16]"), "{config}");
@@ -193,6 +193,54 @@ fn weights_of_a_network_become_an_experiment_with_a_head_on_its_features() {
     assert_eq!(named.status.code(), Some(0), "{}", text(&named));
 }
 
+/// A picture that stands in two classes ends no run after its training.
+#[test]
+fn copies_are_looked_up_and_said() {
+    let place = tempfile::tempdir().unwrap();
+    let photos = place.path().join("photos");
+    let names: Vec<String> = (0..20).map(|at| format!("c{at:02}")).collect();
+    let classes: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 4)).collect();
+    write_classes(&photos, &classes, 16);
+    for class in &names[1..] {
+        std::fs::copy(photos.join("c00/0.png"), photos.join(class).join("copy.png")).unwrap();
+    }
+    let output = at(place.path(), &["init", "photos", "--unseen-classes", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let config = std::fs::read_to_string(place.path().join("configs/photos.toml")).unwrap();
+    assert_eq!(config.matches("allow-overlap = true").count(), 2, "{config}");
+    let short = [
+        "--set",
+        "train.epochs=1",
+        "--set",
+        "train.steps-per-epoch=2",
+        "--set",
+        "report.figures=[\"training-curves\"]",
+    ];
+    let output = at(place.path(), &[&["run", "configs/photos.toml", "--json"], &short[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+/// Thresholds can't be found with classes that are trained on where others are tested.
+#[test]
+fn splits_of_other_classes_hold_some_of_them_out() {
+    let place = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..20).map(|at| format!("c{at:02}")).collect();
+    let (train, test) = names.split_at(10);
+    for (split, names) in [("train", train), ("test", test)] {
+        let classes: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 4)).collect();
+        write_classes(&place.path().join("photos").join(split), &classes, 16);
+    }
+    let output = at(place.path(), &["init", "photos", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let config = std::fs::read_to_string(place.path().join("configs/photos.toml")).unwrap();
+    for part in ["pipeline = \"metric-learning-held-out\"", "no class of `test` is in `train`", "split = { classes = {"]
+    {
+        assert!(config.contains(part), "{part}: {config}");
+    }
+    let output = at(place.path(), &["check", "configs/photos.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
 /// What a stranger's folder may be, and each has a config that `check` accepts or a way out.
 #[test]
 fn odd_collections_have_a_config_or_a_way_out() {
@@ -207,7 +255,7 @@ fn odd_collections_have_a_config_or_a_way_out() {
     std::fs::write(place.path().join("phone/dog/1.heic"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
     for (args, part) in [
         (vec!["init", "few"], "--unseen-classes"),
-        (vec!["init", "flat"], "are splits, and the images lie directly in them"),
+        (vec!["init", "flat"], "are splits, and the images are directly in them"),
         (vec!["init", "phone"], "no image of `dog` can be read, such as `dog/1.heic`"),
     ] {
         let output = at(place.path(), &args);
@@ -219,7 +267,13 @@ fn odd_collections_have_a_config_or_a_way_out() {
     }
     let config = std::fs::read_to_string(place.path().join("configs/named.toml")).unwrap();
     assert!(config.contains("unknown-label = \"None of them\""), "{config}");
+}
 
+/// A table of files, with a column of splits, without one, and too short for any.
+#[test]
+fn a_table_of_files_has_a_config_or_a_way_out() {
+    let place = tempfile::tempdir().unwrap();
+    write_classes(&place.path().join("named"), &[("Unknown", 8), ("No match", 8)], 16);
     let mut rows = "path,label,split\n".to_owned();
     for class in ["Unknown", "No match"] {
         for entry in std::fs::read_dir(place.path().join("named").join(class)).unwrap().enumerate() {
@@ -244,5 +298,19 @@ fn odd_collections_have_a_config_or_a_way_out() {
     )
     .unwrap();
     let output = at(place.path(), &["init", "bare.csv"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let config = std::fs::read_to_string(place.path().join("configs/bare.toml")).unwrap();
+    assert!(config.contains("validation = 0.2, test = 0.2, stratified = true"), "{config}");
+    let args: Vec<&str> = ["run", "configs/bare.toml"].iter().chain(&short).chain(&figures).copied().collect();
+    let output = at(place.path(), &args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let few: String = std::fs::read_to_string(place.path().join("bare.csv"))
+        .unwrap()
+        .lines()
+        .take(6)
+        .map(|row| format!("{row}\n"))
+        .collect();
+    std::fs::write(place.path().join("few.csv"), few).unwrap();
+    let output = at(place.path(), &["init", "few.csv"]);
     assert!(output.status.code() == Some(2) && text(&output).contains("add a column `split`"), "{}", text(&output));
 }

@@ -64,3 +64,43 @@ fn is_vectorised() -> bool {
 fn is_vectorised() -> bool {
     false
 }
+
+#[test]
+fn bfloat16_is_refused_at_its_line_where_nothing_computes_it_unless_all_is_stored() {
+    let project = Project::new();
+    let root = project.root().to_str().unwrap();
+    let asked = ["--set", "numerics=bf16"];
+    let output = |command: &str| {
+        let args: Vec<&str> = [command, "configs/smoke.toml", "--root", root].into_iter().chain(asked).collect();
+        simpipe(&args).args(PLAIN_REPORT).env("SIMPIPE_SIMD", "portable").output().unwrap()
+    };
+    for command in ["check", "run"] {
+        let refused = output(command);
+        let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{command}: {text}");
+        assert!(
+            text.contains("no instructions for products of bfloat16") && text.contains("numerics"),
+            "{command}: {text}"
+        );
+    }
+    if !has_bf16() {
+        return;
+    }
+    run(&project, "avx512", &[]);
+    let own = run(&project, "avx512", &asked);
+    assert_eq!(ran(&own)[..3], ["train", "embed-calibration", "embed-validation"]);
+    assert_eq!(own["stages"][3]["reason"]["kind"], "numerics-changed");
+    // Nothing has to be computed: what this processor can't do does not matter.
+    assert!(output("check").status.success());
+    assert_eq!(ran(&run(&project, "portable", &asked)), [""; 0]);
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_bf16() -> bool {
+    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_bf16() -> bool {
+    false
+}

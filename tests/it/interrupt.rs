@@ -6,6 +6,7 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::project::{PLAIN_REPORT, Project, Record, files_below, signal, simpipe};
+use crate::turns::turn;
 
 /// A second or more of training, which says in the store how far it is.
 const LONG: [&str; 4] = ["--set", "train.steps-per-epoch=1500", "--set", "train.checkpoint-every-steps=20"];
@@ -40,11 +41,12 @@ fn end(child: Child, mut said: BufReader<ChildStderr>) -> (Output, String) {
 
 #[test]
 fn a_training_that_is_stopped_twice_ends_with_the_same_bytes() {
+    let _turn = turn();
     let project = Project::new();
     for (name, resumes) in [("INT", false), ("TERM", true), ("HUP", true)] {
         let before = steps_kept(&project);
         let (mut child, begins, said) = in_training(&project);
-        assert_eq!(begins.contains("goes on after step"), resumes, "{begins}");
+        assert_eq!(begins.contains("continues after step"), resumes, "{begins}");
         while steps_kept(&project) == before {
             assert_eq!(child.try_wait().unwrap(), None, "it keeps checkpoints as it goes");
             std::thread::sleep(Duration::from_millis(1));
@@ -52,9 +54,9 @@ fn a_training_that_is_stopped_twice_ends_with_the_same_bytes() {
         signal(&child, name);
         let (output, errors) = end(child, said);
         assert_eq!(output.status.code(), Some(130), "{name}: {errors}");
-        assert!(errors.contains("interrupted: stopping; another signal ends it at once"), "{errors}");
+        assert!(errors.contains("interrupted: stopping; a second signal ends it at once"), "{errors}");
         assert!(errors.contains("error: stage `train` (train): interrupted"), "{errors}");
-        assert!(errors.contains("help: run the same command again: it goes on from here"), "{errors}");
+        assert!(errors.contains("help: run the same command again: it continues from here"), "{errors}");
         let summary = String::from_utf8(output.stdout).unwrap();
         assert!(summary.contains("1 interrupted, 6 skipped in "), "{summary}");
     }
@@ -70,6 +72,7 @@ fn a_training_that_is_stopped_twice_ends_with_the_same_bytes() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
+    let _turn = turn();
     let project = Project::new();
     let (child, _, said) = in_training(&project);
     // Both are there before it can do anything about the first.
@@ -111,6 +114,7 @@ fn waiting(mut command: Command) -> Child {
 
 #[test]
 fn a_command_that_waits_in_the_system_ends_too() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let pipe = silent_pipe(folder.path());
     for (command, name) in
@@ -130,6 +134,7 @@ fn a_command_that_waits_in_the_system_ends_too() {
 
 #[test]
 fn a_hangup_that_was_ignored_before_stays_so() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let pipe = silent_pipe(folder.path());
     let mut command = Command::new("sh");

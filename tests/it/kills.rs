@@ -7,6 +7,7 @@ use std::time::Duration;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::project::{PLAIN_REPORT, Project, Record, simpipe};
+use crate::turns::turn;
 
 /// The bytes of every file of a run's stages but `log.txt` and `run.json`, by name.
 fn files(record: &Record, project: &Project) -> Vec<(String, Vec<u8>)> {
@@ -32,6 +33,7 @@ pub(crate) fn kill_at(project: &Project, more: &[&str], line: usize, delay: Dura
 
 #[test]
 fn a_smoke_run_survives_twenty_kills() {
+    let _turn = turn();
     let undisturbed = Project::new();
     let record = undisturbed.run(&PLAIN_REPORT);
     let expected = files(&record, &undisturbed);

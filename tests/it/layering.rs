@@ -1,6 +1,8 @@
-//! No arrow points up the layers.
+//! How the house is built: no arrow points up the layers, none both ways beside them, and what ARCHITECTURE.md says of it holds.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::project::repository;
 
@@ -8,15 +10,16 @@ use crate::project::repository;
 const LAYERS: &[(&str, &[&str])] = &[
     ("kernel", &[]),
     ("base", &[]),
-    ("artifact", &["base"]),
+    ("picture", &["base"]),
+    ("artifact", &["base", "picture"]),
     ("stage", &["base", "artifact"]),
     ("spec", &["base", "stage"]),
-    ("data", &["base", "artifact"]),
+    ("data", &["base", "picture", "artifact"]),
     ("nn", &["kernel", "base", "artifact"]),
     ("search", &["kernel", "base", "artifact"]),
     ("metric", &["base"]),
     ("report", &["base", "artifact", "metric"]),
-    ("stages", &["kernel", "base", "artifact", "stage", "data", "nn", "search", "metric", "report"]),
+    ("stages", &["kernel", "base", "picture", "artifact", "stage", "data", "nn", "search", "metric", "report"]),
     ("serve", &["base", "artifact", "data", "nn", "stage", "stages", "search"]),
     ("plan", &["base", "artifact", "stage", "spec", "sweep"]),
     ("store", &["base"]),
@@ -46,7 +49,7 @@ fn used(text: &str) -> BTreeSet<String> {
 }
 
 /// The source text of a file without its unit tests, which may use anything.
-pub(crate) fn shipped(path: &std::path::Path) -> String {
+pub(crate) fn shipped(path: &Path) -> String {
     let in_tests = |part: std::path::Component<'_>| part.as_os_str().to_string_lossy().ends_with("tests");
     let inside = path.strip_prefix(repository().join("src")).unwrap_or(path);
     let is_tests = inside.components().any(in_tests)
@@ -101,17 +104,32 @@ fn every_folder_of_the_source_is_a_known_layer() {
     }
 }
 
+/// The code of every file that ships, by its path below `src/`: no comments, no tests.
+fn code() -> &'static [(String, String)] {
+    static CODE: OnceLock<Vec<(String, String)>> = OnceLock::new();
+    CODE.get_or_init(|| {
+        let root = repository().join("src");
+        let files = walkdir::WalkDir::new(&root).into_iter().map(|entry| entry.unwrap().into_path());
+        let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+        let code = |path: PathBuf| {
+            let text = shipped(&path);
+            let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+            (name, lines.collect::<Vec<_>>().join("\n"))
+        };
+        files.map(code).filter(|(_, code)| !code.is_empty()).collect()
+    })
+}
+
+/// Files whose code names something, but those whose path begins with one of these.
+fn outside(needle: &str, inside: &[&str]) -> Vec<String> {
+    let hits =
+        code().iter().filter(|(file, code)| code.contains(needle) && !inside.iter().any(|one| file.starts_with(one)));
+    hits.map(|(file, _)| file.clone()).collect()
+}
+
 #[test]
 fn tensors_figures_and_printing_stay_in_their_layer() {
-    let outside = |needle: &str, inside: &[&str]| {
-        let hits = walkdir::WalkDir::new(repository().join("src")).into_iter().filter_map(|entry| {
-            let path = entry.unwrap().into_path();
-            let shown = path.strip_prefix(repository().join("src")).unwrap().display().to_string();
-            let code = shipped(&path).lines().any(|line| line.contains(needle) && !line.trim_start().starts_with("//"));
-            (code && !inside.iter().any(|prefix| shown.starts_with(prefix))).then_some(shown)
-        });
-        hits.collect::<Vec<_>>()
-    };
     assert_eq!(outside("burn::", &["nn/", "stages/train.rs", "stages/embed.rs"]), [""; 0]);
     assert_eq!(outside("plotters::", &["report/"]), [""; 0]);
     assert_eq!(outside("println!", &["cli/"]), [""; 0]);
@@ -127,16 +145,172 @@ fn what_enters_a_result_from_outside_is_hashed_as_it_is_read() {
     // The readers; checksums of published files, for which no byte is handed on; and a look before there is a spec.
     let readers = ["reader.rs", "published.rs", "download.rs", "image_folder/survey.rs"];
     let mut wrong = Vec::new();
-    for layer in ["data", "stages"] {
-        for entry in walkdir::WalkDir::new(repository().join("src").join(layer)) {
-            let path = entry.unwrap().into_path();
-            let text = shipped(&path);
-            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-            let opens = ["fs::read(", "fs::read_to_string(", "File::open(", "File::options(", "OpenOptions", "mmap"];
-            let hits = code.filter(|line| opens.iter().any(|needle| line.contains(needle)));
-            let known = readers.iter().any(|reader| path.ends_with(format!("data/source/{reader}")));
-            wrong.extend(hits.filter(|_| !known).map(|line| format!("{}: {}", path.display(), line.trim())));
-        }
+    let of_data = |file: &str| file.starts_with("data/") || file.starts_with("stages/");
+    let known = |file: &str| readers.iter().any(|reader| file == format!("data/source/{reader}"));
+    for (file, code) in code().iter().filter(|(file, _)| of_data(file) && !known(file)) {
+        let opens = ["fs::read(", "fs::read_to_string(", "File::open(", "File::options(", "OpenOptions", "mmap"];
+        let hits = code.lines().filter(|line| opens.iter().any(|needle| line.contains(needle)));
+        wrong.extend(hits.map(|line| format!("{file}: {}", line.trim())));
     }
     assert!(wrong.is_empty(), "sources read through `data/source/reader.rs`:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_clock_and_no_environment_reach_a_result() {
+    // A stage's time limit and its progress, the wish for other instructions, which is part of the key, and measurements.
+    let allowed = [
+        "stage/ctx.rs",
+        "stages/train/display.rs",
+        "nn/fit/run.rs",
+        "nn/profile.rs",
+        "kernel/simd.rs",
+        "kernel/half_tiles.rs",
+        "data/source/request.rs",
+    ];
+    let results = [
+        "artifact/",
+        "stage/",
+        "stages/",
+        "data/",
+        "nn/",
+        "search/",
+        "metric/",
+        "kernel/",
+        "report/",
+        "plan/",
+        "sweep/",
+    ];
+    for needle in ["SystemTime", "Instant::now", "env::var", "env::current_dir", "hostname"] {
+        let found = outside(needle, &allowed);
+        let wrong: Vec<_> = found.iter().filter(|file| results.iter().any(|layer| file.starts_with(layer))).collect();
+        assert!(wrong.is_empty(), "{needle}: {wrong:?}");
+    }
+}
+
+#[test]
+fn images_of_users_are_decoded_in_one_place() {
+    for needle in ["image::codecs::jpeg", "JpegDecoder", "PngDecoder", "load_from_memory", "image::open", "ImageReader"]
+    {
+        assert_eq!(outside(needle, &["picture/decode", "report/synthetic"]), [""; 0], "{needle}");
+    }
+}
+
+/// A module by the folders above it, `nn/layer/conv2d`: of a folder it is the `mod.rs`, or the file of its name.
+fn module(file: &str) -> &str {
+    let name = file.strip_suffix(".rs").unwrap();
+    name.strip_suffix("/mod").or_else(|| name.strip_suffix("/lib")).unwrap_or(name)
+}
+
+/// The paths that a `use` names, groups taken apart.
+fn paths(text: &str) -> Vec<String> {
+    let Some((front, group)) = text.split_once('{') else { return vec![text.trim().to_owned()] };
+    let (mut items, mut item, mut depth) = (Vec::new(), String::new(), 0);
+    for letter in group.rsplit_once('}').map_or("", |(group, _)| group).chars() {
+        match letter {
+            ',' if depth == 0 => items.push(std::mem::take(&mut item)),
+            _ => item.push(letter),
+        }
+        depth += match letter {
+            '{' => 1,
+            '}' => -1,
+            _ => 0,
+        };
+    }
+    items.push(item);
+    items.iter().flat_map(|item| paths(&format!("{}{}", front.trim(), item.trim()))).collect()
+}
+
+/// The module that a path leads to, as seen from another: the longest beginning that is one.
+fn target(path: &str, from: &str, modules: &BTreeSet<String>) -> Option<String> {
+    let mut steps: Vec<&str> = path.split("::").map(str::trim).collect();
+    let mut place: Vec<&str> = from.split('/').collect();
+    match *steps.first()? {
+        "crate" => place.truncate(if ["cli", "library"].contains(&place[0]) { 0 } else { 1 }),
+        "super" => {
+            while steps.first() == Some(&"super") {
+                place.pop();
+                steps.remove(0);
+            }
+            steps.insert(0, "");
+        }
+        "self" => {}
+        _ => return None,
+    }
+    place.extend(&steps[1..]);
+    (1..=place.len()).rev().map(|end| place[..end].join("/")).find(|name| modules.contains(name))
+}
+
+/// Pairs of modules of which neither is inside the other, and each uses the other.
+fn circles() -> BTreeSet<[String; 2]> {
+    let names: BTreeSet<String> = code().iter().map(|(file, _)| module(file).to_owned()).collect();
+    let mut uses = BTreeSet::new();
+    for (file, code) in code() {
+        let name = module(file);
+        let used = code.split("use ").skip(1).filter_map(|rest| rest.split_once(';')).flat_map(|(used, _)| paths(used));
+        for used in used.filter_map(|used| target(&used, name, &names)) {
+            uses.insert((name.to_owned(), used));
+        }
+    }
+    let inside = |one: &str, other: &str| other.strip_prefix(one).is_some_and(|rest| rest.starts_with('/'));
+    let both = uses.iter().filter(|(one, other)| one < other && uses.contains(&(other.clone(), one.clone())));
+    let both = both.filter(|(one, other)| !inside(one, other) && !inside(other, one));
+    both.map(|(one, other)| [one.clone(), other.clone()]).collect()
+}
+
+/// Two files that need each other are one thing cut in two: neither is read alone. Some are left; take away what is no circle any more.
+#[test]
+fn modules_beside_each_other_do_not_use_each_other() {
+    const LEFT: &[[&str; 2]] = &[
+        ["base/fault", "base/fs"],
+        ["base/param", "base/param_choice"],
+        ["base/param", "base/param_shape"],
+        ["base/param", "base/param_values"],
+        ["kernel/conv", "kernel/direct_grad"],
+        ["kernel/conv", "kernel/half_grad"],
+        ["kernel/conv", "kernel/wino_grad"],
+        ["kernel/half", "kernel/half_tiles"],
+        ["report/canvas", "report/mark"],
+        ["report/canvas", "report/surface"],
+        ["report/figure/body", "report/figure/confusion_matrix"],
+        ["report/findings", "report/interval"],
+        ["report/findings", "report/leaks"],
+        ["report/page/confusion", "report/page/interactive"],
+        ["report/page/per_class", "report/page/sections"],
+        ["search/knn", "search/ranking"],
+        ["report/text/face", "report/text/own"],
+        ["report/web_font/subset", "report/web_font/true_type"],
+        ["serve/additions", "serve/routes"],
+        ["serve/embeddings", "serve/routes"],
+        ["serve/listen", "serve/server"],
+        ["serve/routes", "serve/server"],
+    ];
+    let found = circles();
+    let known: BTreeSet<[String; 2]> = LEFT.iter().map(|pair| pair.map(str::to_owned)).collect();
+    let new: Vec<_> = found.difference(&known).collect();
+    assert!(new.is_empty(), "each uses the other, so one of them holds what belongs to both: {new:#?}");
+}
+
+#[test]
+fn the_architecture_is_short_and_every_invariant_has_its_test() {
+    let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let lines = text.lines().count();
+    assert!(lines < 150, "ARCHITECTURE.md has {lines} lines");
+    let tests: String = ["src", "tests/it"]
+        .iter()
+        .flat_map(|folder| walkdir::WalkDir::new(repository().join(folder)).into_iter())
+        .map(|entry| entry.unwrap().into_path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let invariants = text.split("## Invariants").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let rows: Vec<&str> = invariants.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() >= 10, "{rows:?}");
+    for row in rows {
+        let held_by = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let names: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test holds: {row}");
+        for name in names {
+            assert!(tests.contains(&format!("fn {name}(")), "there is no test `{name}`: {row}");
+        }
+    }
 }

@@ -127,7 +127,7 @@ fn two_datasets_have_their_own_pictures_and_leaks_are_found_by_bytes() {
     two_datasets(folder);
     let refused = at(folder, &["check", "configs/one.toml"], 2);
     assert!(
-        refused.contains("the training examples are of another dataset than that at the port `training-dataset`"),
+        refused.contains("the training examples come from a dataset other than that at the port `training-dataset`"),
         "{refused}"
     );
 

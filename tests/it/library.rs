@@ -49,9 +49,9 @@ fn a_program_trains_asks_and_embeds_as_the_command_does() {
     assert_eq!(shown["run"], run.id());
     let numbers: Json = run.metrics().iter().map(|(name, value)| (name.clone(), Json::from(*value))).collect();
     assert_eq!(shown["metrics"], numbers);
-    let docs = std::fs::read_to_string(repository().join("docs/library.md")).unwrap();
+    let docs = std::fs::read_to_string(repository().join("docs/guides/library.md")).unwrap();
     let named = docs.split("metrics()[\"").skip(1).map(|rest| rest.split('"').next().unwrap());
-    named.for_each(|name| assert!(run.metrics().contains_key(name), "docs/library.md indexes with `{name}`"));
+    named.for_each(|name| assert!(run.metrics().contains_key(name), "docs/guides/library.md indexes with `{name}`"));
     let again = smoke(&project).1;
     assert!(again.iter().all(|event| !matches!(event, Event::StageStarted { .. })), "{again:?}");
 

@@ -128,7 +128,7 @@ fn a_torn_or_foreign_lock_is_said_and_never_overwritten() {
         (whole.replace("steps-per-epoch = 12", "steps-per-epoch = 13"), "the lock of `smoke.toml` is torn"),
         ("<<<<<<< ours\n".to_owned() + &whole, ""),
         (whole.replace("format = 1\n", "format = 2\n"), "this lock has format 2"),
-        (String::new(), "this is no lock"),
+        (String::new(), "this is not a lock"),
     ] {
         std::fs::write(locked.lock(), &text).unwrap();
         let said = locked.refused(&[]);

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use simpipe_artifact::{BaselineFile, ProjectionInfo, read_json};
 
 use crate::project::{Project, Record, repository, signal, simpipe, write_pair};
+use crate::turns::turn;
 
 const LAYERS: &str = r#"[ "rescale", { conv2d = { filters = 4, kernel = 3, stride = 4, activation = "relu" } }, "batch-norm",
   "global-max-pool", { metric-embedding = { size = 8 } } ]"#;
@@ -174,12 +175,12 @@ fn what_can_not_be_is_refused_at_its_line() {
         said
     };
     for (from, to, code, expected) in [
-        ("queries = 5", "ways = 11", 2, "few.toml:32:8: an episode takes 11 classes, but the pool has 10"),
+        ("queries = 5", "ways = 11", 2, "few.toml:32:8: an episode needs 11 classes, but the pool has 10"),
         (
             "queries = 5",
             "queries = 100",
             2,
-            "few.toml:32:11: an episode takes 101 examples of each of 5 classes, but 0",
+            "few.toml:32:11: an episode needs 101 examples of each of 5 classes, but 0",
         ),
         ("queries = 5", "by = \"group\"", 4, "few.toml:32:6: the data has no groups"),
         (
@@ -198,7 +199,7 @@ fn what_can_not_be_is_refused_at_its_line() {
             "slice = { begin = 60, size = 40 }\n\n[few-shot]",
             "slice = { begin = 61, size = 40 }\n\n[few-shot]",
             2,
-            "positions 61..101 are not all embedded",
+            "`slice` selects positions 61..101, but only 0..100 were embedded",
         ),
     ] {
         let message = refused(from, to, code);
@@ -208,6 +209,7 @@ fn what_can_not_be_is_refused_at_its_line() {
 
 #[test]
 fn long_work_ends_soon_after_it_is_asked_to() {
+    let _turn = turn();
     let project = Project::new();
     let text = spec(LAYERS, "").replace("episodes = 50", "episodes = 1000000");
     let text = text + "[project-t-sne]\nmethod = { t-sne = { steps = 100000 } }\n";

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use simpipe_base::digest::Digest;
-use simpipe_store::{CheckpointShelf, Found, Produced, RemoteUrl, RemoteUse, Store, StoreError};
+use simpipe_store::{CheckpointSet, Found, Produced, RemoteUrl, RemoteUse, Store, StoreError};
 
 use crate::project::{Project, files_below, simpipe};
 use proxy::{Fault, Proxy, troubled};

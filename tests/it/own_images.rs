@@ -1,10 +1,10 @@
 //! A folder of one's own images: what grows with it, and which file is which.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use crate::project::{simpipe, template, write_pair};
+use crate::project::{Project, simpipe, template, write_pair};
 use crate::schemas::validate;
 
 const GRAPH: &str = "
@@ -42,15 +42,21 @@ fn photo(root: &Path, split: &str, class: &str, number: u8) {
     image::RgbImage::from_fn(12, 9, pixel).save(folder.join(format!("{number}.png"))).unwrap();
 }
 
+/// A project of sixteen photos in two classes, ten of them for training, and its config.
+fn photos() -> (Project, PathBuf) {
+    let project = Project::new();
+    for class in ["cat", "dog"] {
+        (1..6).for_each(|number| photo(project.root(), "train", class, number));
+        (6..9).for_each(|number| photo(project.root(), "test", class, number));
+    }
+    let config = write_pair(project.root(), "photos", &template(GRAPH), CONFIG);
+    (project, config)
+}
+
 #[test]
 fn growing_test_retrains_nothing_and_show_tells_the_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
-    for class in ["cat", "dog"] {
-        (1..6).for_each(|number| photo(root, "train", class, number));
-        (6..9).for_each(|number| photo(root, "test", class, number));
-    }
-    let config = write_pair(root, "photos", &template(GRAPH), CONFIG);
+    let (project, config) = photos();
+    let root = project.root();
     let json = |args: &[&str]| -> Json {
         let output = simpipe(args).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -90,13 +96,8 @@ fn growing_test_retrains_nothing_and_show_tells_the_files() {
 
 #[test]
 fn a_class_that_only_test_has_and_another_name_of_a_photo_retrain_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
-    for class in ["cat", "dog"] {
-        (1..6).for_each(|number| photo(root, "train", class, number));
-        (6..9).for_each(|number| photo(root, "test", class, number));
-    }
-    let config = write_pair(root, "photos", &template(GRAPH), CONFIG);
+    let (project, config) = photos();
+    let root = project.root();
     let run = || -> Vec<String> {
         let output =
             simpipe(&["run", config.to_str().unwrap(), "--root", root.to_str().unwrap(), "--json"]).output().unwrap();
@@ -140,13 +141,8 @@ fn made(root: &Path, run: &Json, stage: &str) -> Vec<(usize, usize)> {
 
 #[test]
 fn one_changed_image_is_decoded_and_embedded_alone_and_gives_the_bytes_of_a_result_from_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
-    for class in ["cat", "dog"] {
-        (1..6).for_each(|number| photo(root, "train", class, number));
-        (6..9).for_each(|number| photo(root, "test", class, number));
-    }
-    let config = write_pair(root, "photos", &template(GRAPH), CONFIG);
+    let (project, config) = photos();
+    let root = project.root();
     let run = |store: &Path| -> Json {
         let args = ["run", config.to_str().unwrap(), "--root", root.to_str().unwrap(), "--json"];
         let output = simpipe(&args).args(["--store", store.to_str().unwrap()]).output().unwrap();
@@ -172,7 +168,7 @@ fn one_changed_image_is_decoded_and_embedded_alone_and_gives_the_bytes_of_a_resu
     let bytes = |run: &Json| {
         let dir = root.join(run["dir"].as_str().unwrap());
         let stages = ["dataset", "embed-asked", "embed-pool", "match"].map(|stage| dir.join(stage));
-        let files = |stage: &std::path::PathBuf| {
+        let files = |stage: &PathBuf| {
             let named = |file: String| (std::fs::read(stage.join(&file)).unwrap(), file);
             crate::project::files_below(stage).into_iter().map(named).collect::<Vec<_>>()
         };
@@ -181,4 +177,51 @@ fn one_changed_image_is_decoded_and_embedded_alone_and_gives_the_bytes_of_a_resu
     let (renewed, anew) = (bytes(&second), bytes(&anew));
     assert!(renewed.iter().all(|files| !files.is_empty()) && renewed[0].len() >= 6);
     assert!(renewed == anew, "the same bytes");
+}
+
+/// Everything that a run left of a stage.
+fn left(root: &Path, run: &Json, stage: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = root.join(run["dir"].as_str().unwrap()).join(stage);
+    let named = |file: String| (file.clone(), std::fs::read(folder.join(file)).unwrap());
+    crate::project::files_below(&folder).into_iter().map(named).collect()
+}
+
+#[test]
+fn images_kept_as_they_came_train_embed_and_match_as_their_pixels_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for class in ["cat", "dog"] {
+        (1..6).for_each(|number| photo(root, "train", class, number));
+        (6..9).for_each(|number| photo(root, "test", class, number));
+    }
+    let run = |storage: &str| -> Json {
+        let larger = CONFIG.replace("[8, 8]", "[32, 32]");
+        let config = larger.replace("[dataset]\n", &format!("[dataset]\nstorage = \"{storage}\"\n"));
+        let config = write_pair(root, "photos", &template(GRAPH), &config);
+        let output =
+            simpipe(&["run", config.to_str().unwrap(), "--root", root.to_str().unwrap(), "--json"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (raw, encoded) = (run("raw"), run("encoded"));
+    for stage in ["train", "embed-pool", "embed-asked", "index", "match"] {
+        let (raw, encoded) = (left(root, &raw, stage), left(root, &encoded, stage));
+        assert!(!raw.is_empty() && raw == encoded, "{stage}");
+    }
+    let info = |run: &Json| -> Json {
+        let path = root.join(run["dir"].as_str().unwrap()).join("dataset/dataset.json");
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    };
+    assert_eq!((&info(&raw)["encoded"], &info(&encoded)["encoded"]), (&Json::Null, &Json::from(16)));
+    // One photo changes, and it alone is decoded.
+    photo(root, "test", "cat", 30);
+    std::fs::rename(root.join("photos/test/cat/30.png"), root.join("photos/test/cat/6.png")).unwrap();
+    let changed = run("encoded");
+    assert_eq!(made(root, &changed, "dataset"), [(1, 15)]);
+    assert_eq!(made(root, &changed, "embed-asked"), [(1, 5)]);
+    std::fs::remove_dir_all(root.join("artifacts")).unwrap();
+    let anew = run("encoded");
+    for stage in ["dataset", "embed-asked", "match"] {
+        assert!(left(root, &changed, stage) == left(root, &anew, stage), "{stage} has the same bytes");
+    }
 }

@@ -1,8 +1,10 @@
 //! Estimates of `simpipe plan`, and `explain`, against real runs.
 
+use std::time::SystemTime;
+
 use serde_json::Value as Json;
 
-use crate::project::Project;
+use crate::project::{PLAIN_REPORT, Project, files_below, simpipe};
 
 fn estimate(plan: &Json, id: &str) -> Option<f64> {
     let stage = plan["stages"].as_array().unwrap().iter().find(|stage| stage["id"] == id).unwrap();
@@ -57,4 +59,41 @@ fn an_estimate_is_what_the_work_took_scaled_by_steps() {
     assert!(text.contains("`train.epochs` changed: 1 -> 3"), "{text}");
     let (code, _, error) = explained(&["explain", "trian", "configs/smoke.toml"]);
     assert!(code == Some(2) && error.contains("did you mean `train`?"), "{error}");
+}
+
+/// Of every file: its path, its length and when it was written.
+fn written(project: &Project) -> Vec<(String, u64, SystemTime)> {
+    let metadata = |file: String| {
+        let metadata = project.root().join(&file).metadata().unwrap();
+        (file, metadata.len(), metadata.modified().unwrap())
+    };
+    files_below(project.root()).into_iter().map(metadata).collect()
+}
+
+#[test]
+fn looking_at_a_project_changes_nothing_in_it() {
+    let project = Project::new();
+    let looks = [
+        &["plan", "configs/smoke.toml"][..],
+        &["check", "configs/smoke.toml"],
+        &["explain", "train", "configs/smoke.toml"],
+        &["graph", "configs/smoke.toml", "--status"],
+        &["config", "show", "configs/smoke.toml", "--resolved"],
+        &["store", "verify"],
+        &["show", "latest"],
+        &["docs", "train"],
+    ];
+    let look = || {
+        for args in looks {
+            let rooted = !["check", "config", "docs"].contains(&args[0]);
+            let output = if rooted { project.output(args) } else { simpipe(args).output().unwrap() };
+            assert!(output.status.success() || rooted, "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    };
+    look();
+    assert_eq!(written(&project), [], "where nothing was");
+    project.run(&PLAIN_REPORT);
+    let before = written(&project);
+    look();
+    assert_eq!(written(&project), before);
 }

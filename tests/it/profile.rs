@@ -2,15 +2,16 @@
 
 use serde_json::Value as Json;
 
-use crate::project::{PLAIN_REPORT, Project, files_below};
+use crate::project::{PLAIN_REPORT, Project, files_below, simpipe};
 
 const FILE: &str = "profile.parquet";
+const NAMES: [&str; 9] = ["stage", "layer", "operation", "direction", "calls", "seconds", "flop", "bytes", "gflops"];
 
 /// The rows of a run's profile, by what `show --json` says of it.
 fn rows(project: &Project, path: &str) -> Vec<Vec<String>> {
     let shown = project.json(&["show", path, "--rows", "100000", "--json"], 0);
     let names: Vec<&str> = shown["columns"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
-    assert_eq!(names, ["stage", "layer", "operation", "direction", "calls", "seconds", "flop", "bytes", "gflops"]);
+    assert_eq!(names, NAMES);
     let cells = |row: &Json| row.as_array().unwrap().iter().map(|cell| cell.as_str().unwrap().to_owned()).collect();
     shown["first"].as_array().unwrap().iter().map(cells).collect()
 }
@@ -32,6 +33,10 @@ fn a_profile_lies_in_the_runs_folder_and_changes_no_result() {
     found.sort();
     assert_eq!(found, expected, "one file more, and that in the run's folder");
 
+    for name in NAMES {
+        let told = String::from_utf8(simpipe(&["docs", name]).output().unwrap().stdout).unwrap();
+        assert!(told.contains(FILE), "`docs {name}`: {told}");
+    }
     let rows = rows(&profiled, folder.join(FILE).to_str().unwrap());
     let took = |id: &str| {
         let stages = with.json["stages"].as_array().unwrap();

@@ -28,7 +28,7 @@ impl Asked {
         Self::of(project, &run)
     }
 
-    fn of(project: Project, run: &Record) -> Self {
+    pub(crate) fn of(project: Project, run: &Record) -> Self {
         let dir = run.dir(&project);
         let rows = Matches::read(&dir.join("match/matches.parquet")).unwrap().0;
         let ids: Vec<u64> = rows.iter().map(|row| row.query_id).collect();
@@ -170,12 +170,60 @@ fn the_way_a_run_judges_is_the_way_it_answers() {
         let all = more.iter().chain(views.iter().filter(|_| more[0].contains("views")));
         let sets: Vec<&str> = all.flat_map(|set| ["--set", set]).collect();
         let asked = Asked::new(&sets);
+        if sets.iter().any(|set| set.contains("hnsw")) {
+            expect_times_of_the_index(&asked.project);
+        }
         for places in [0..1, 57..65, 0..asked.rows.len()] {
             let paths: Vec<String> = places.clone().map(|at| asked.path(at)).collect();
             let answers = asked.ask(&paths.iter().map(String::as_str).collect::<Vec<_>>());
             answers.iter().zip(places).for_each(|(answer, at)| asked.expect_same(answer, at));
         }
     }
+}
+
+/// Files of an index that lost their end, or whose head says another length: told of, and neither answered nor mended.
+#[test]
+fn an_index_that_was_cut_short_is_refused() {
+    let search = "index.search={ hnsw = { links = 8, search-width = 12, min-recall = 0.5 } }";
+    let asked = Asked::new(&["--set", "index.slice=\"all\"", "--set", search, "--set", "match.neighbours=3"]);
+    let run = asked.project.json(&["show", "latest", "--json"], 0);
+    let record = asked.project.root().join(run["dir"].as_str().unwrap()).join("run.json");
+    let record: Json = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    let index = record["stages"].as_array().unwrap().iter().find(|stage| stage["id"] == "index").unwrap();
+    for name in ["index.json", "index.arrow", "graph.bin"] {
+        let digest = index["files"][name]["digest"].as_str().unwrap();
+        let object = asked.project.root().join("artifacts/store/cas").join(&digest[..2]).join(digest);
+        let whole = std::fs::read(&object).unwrap();
+        for kept in [0, 1, whole.len() / 2, whole.len() - 1] {
+            std::fs::remove_file(&object).unwrap();
+            std::fs::write(&object, &whole[..kept]).unwrap();
+            let found = asked.refused(&["latest", &asked.path(0)], 2);
+            assert!(found.contains(name) && found.contains("simpipe run"), "{name} {kept}: {found}");
+        }
+        std::fs::remove_file(&object).unwrap();
+        std::fs::write(&object, &whole).unwrap();
+    }
+    asked.expect_same(&asked.ask(&[&asked.path(0)])[0], 0);
+}
+
+/// How long the graph took to build and the sample to be searched: in the record, in the store's entry, on the run's page, and in
+/// no file of the result.
+fn expect_times_of_the_index(project: &Project) {
+    let run = project.json(&["show", "latest", "--json"], 0);
+    let folder = project.root().join(run["dir"].as_str().unwrap());
+    let record: Json = serde_json::from_slice(&std::fs::read(folder.join("run.json")).unwrap()).unwrap();
+    let stages = record["stages"].as_array().unwrap();
+    let index = stages.iter().find(|stage| stage["id"] == "index").unwrap();
+    let told: Vec<&String> = index["timings"].as_object().unwrap().keys().collect();
+    assert_eq!(told, ["build", "search"]);
+    assert!(stages.iter().all(|stage| stage["id"] == "index" || stage["timings"].is_null()));
+    let entry = project.root().join(format!("artifacts/store/ac/{}.json", index["key"].as_str().unwrap()));
+    let entry: Json = serde_json::from_slice(&std::fs::read(entry).unwrap()).unwrap();
+    assert_eq!(entry["timings"], index["timings"]);
+    let page = std::fs::read_to_string(folder.join("report.html")).unwrap();
+    assert!(page.contains(" (build ") && page.contains(", search "), "the run's page");
+    let info = std::fs::read_to_string(folder.join("index/index.json")).unwrap();
+    assert!(!info.contains("build\":") && !info.contains("seconds"), "{info}");
 }
 
 #[test]
@@ -312,7 +360,7 @@ fn runs_that_can_not_answer_say_why() {
         record["stages"].as_array_mut().unwrap().push(other);
         stage(record, "index")["key_parts"]["inputs"]["embeddings"]["embeddings.parquet"] = "cd".repeat(32).into();
     });
-    assert!(found.contains("the index is of another model: its vectors are made by abababababab"), "{found}");
+    assert!(found.contains("the index belongs to another model: its vectors are made by abababababab"), "{found}");
     std::fs::write(&file, &whole).unwrap();
 
     // Its results were removed.

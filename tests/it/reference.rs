@@ -112,6 +112,9 @@ fn every_example_is_accepted() {
     let mut refused = Vec::new();
     for entry in stages.iter().chain(entries) {
         let example = entry["example"].as_str().unwrap();
+        if entry["name"] == "onnx" && !cfg!(feature = "onnx") {
+            continue;
+        }
         if let Err(message) = accepted(example) {
             refused.push(format!("the example of `{}` is refused:\n{example}\n{message}", entry["name"]));
         }

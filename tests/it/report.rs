@@ -120,6 +120,21 @@ fn a_run_without_a_report_and_a_damaged_one_have_a_page_that_says_so() {
     assert!(text(&home.join("report.html")).contains("has no stage <code>report</code>"));
 }
 
+/// Where a stage in front of the report fails, the page in the run's folder says so and has the numbers that there are.
+#[test]
+fn a_run_that_fails_has_a_page_that_says_why() {
+    let project = Project::new();
+    // Every class is in the index, so there is no query that a false acceptance could be measured on.
+    let targets = "calibrate.targets={ strict = { metric = \"far\", value = 0.01 } }";
+    let unreachable = ["calibrate.counting=open-set", targets, "match.cutpoint=strict"];
+    let set: Vec<&str> = unreachable.iter().flat_map(|value| ["--set", value]).collect();
+    let run = project.json(&[&["run", "configs/smoke.toml", "--json"], &set[..]].concat(), 1);
+    let page = text(&folder(&project, &run).join("report.html"));
+    assert!(page.contains("<code>report</code> was skipped") && page.contains("train.loss"), "{page}");
+    assert!(page.contains("no threshold reaches the target"), "{page}");
+    assert!(page.contains("<section id=\"run\"") && page.contains("match"), "{page}");
+}
+
 #[test]
 fn a_page_comes_apart_for_viewers_that_allow_nothing_inside() {
     let project = Project::new();

@@ -190,7 +190,7 @@ fn a_server_that_may_not_be_is_refused() {
     assert!(refused(&["--listen", "192.0.2.1:1"], Some(TOKEN), 2).contains("can't listen on 192.0.2.1:1"));
     assert!(refused(&["--listen", "here"], None, 2).contains("here"));
     for host in ["images.example:8350", "https://images.example", "", "a b"] {
-        assert!(refused(&["--host", host], None, 2).contains("is no host's name"), "{host}");
+        assert!(refused(&["--host", host], None, 2).contains("is not a host name"), "{host}");
     }
     for name in ["..", "a/b", ""] {
         assert!(refused(&["--name", name], None, 2).contains("can't be called"), "{name}");

@@ -49,10 +49,10 @@ fn bad_specs_are_refused_with_their_golden_message() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n----\n"));
 }
 
-/// `docs/specs.md` shows ten messages as they are printed, under the folders that a reader knows.
+/// `docs/reference/specs.md` shows ten messages as they are printed, under the folders that a reader knows.
 #[test]
 fn the_messages_of_the_docs_are_those_printed() {
-    let docs = std::fs::read_to_string(repository().join("docs/specs.md")).unwrap();
+    let docs = std::fs::read_to_string(repository().join("docs/reference/specs.md")).unwrap();
     let block = docs.split("Ten as they are printed:").nth(1).and_then(|rest| rest.split("```").nth(1)).unwrap();
     let golden: Vec<String> = bad_specs()
         .iter()
@@ -164,7 +164,7 @@ fn words_of_other_places_and_tools_lead_to_the_right_line() {
         ("train.backend=\"cpu\"", "did you mean `device`? It belongs at the top of the file"),
         ("train.epoch=3", "did you mean `epochs`"),
         ("train.weight_decay=0.1", "`weight-decay` belongs inside `adam`"),
-        ("dataset.source={ image-folder = { path = \"~/no-such-photos\" } }", "write the folder out"),
+        ("dataset.source={ image-folder = { path = \"~/no-such-photos\" } }", "write out the folder"),
     ] {
         let output = simpipe(&["check", "configs/quickstart.toml", "--set", set]).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr).into_owned();

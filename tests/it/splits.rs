@@ -104,7 +104,7 @@ fn problems_of_a_split_stand_at_their_line() {
     classes(&folder.join("photos"), 12, 2);
     let folds = format!("{source}split = {{ classes = {{ validation = 0.1, test = 0.4, folds = 2, fold = 0 }} }}");
     let (_, text) = at(folder, &["check", &config(folder, &folds, "metric-learning-held-out")]);
-    assert!(text.contains("`validation` does nothing here: fold 0 of 2 is the validation split"), "{text}");
+    assert!(text.contains("`validation` has no effect here: fold 0 of 2 is the validation split"), "{text}");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn init_holds_images_or_classes_out() {
     assert_eq!(at(folder, &["check", "ten.toml"]).0, Some(0));
     classes(&folder.join("few"), 5, 9);
     let (code, text) = at(folder, &["init", "few", "--unseen-classes", "--output", "few.toml"]);
-    assert!(code == Some(2) && text.contains("5 classes are too few to keep some of them unseen"), "{text}");
+    assert!(code == Some(2) && text.contains("5 classes are too few to keep some unseen"), "{text}");
 }
 
 /// What stands between backticks behind the first `help:` of a text that has a part, each with the table that it is for.

@@ -229,7 +229,7 @@ fn a_changed_sweep_is_refused_with_the_difference_and_a_longer_one_is_not() {
     assert_eq!((&status["trials"]["total"], &status["trials"]["finished"]), (&3.into(), &3.into()));
     let refused = project.json(&["sweep", "run", &config, "--json", "--set", "train.epochs=2"], 2);
     let message = refused["errors"][0]["message"].as_str().unwrap();
-    assert!(message.contains("was begun with another spec: `train.epochs` was "), "{message}");
+    assert!(message.contains("was started with another spec: `train.epochs` was "), "{message}");
     assert!(refused["errors"][0]["help"].as_str().unwrap().contains("--new"));
     let refused =
         project.json(&["sweep", "run", &config, "--json", "--set", "sweep.parameters.calibrate.metric=[\"f1\"]"], 2);

@@ -6,6 +6,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::project::{PLAIN_REPORT, Project, signal, simpipe};
+use crate::turns::turn;
 
 /// A lock of the project's store, opened as gc opens it.
 fn lock(project: &Project, name: &str) -> File {
@@ -39,6 +40,7 @@ fn interrupted(project: &Project, args: &[&str]) -> (String, Duration) {
 
 #[test]
 fn beside_a_gc_that_stands_still_a_run_waits_with_a_word_and_who_only_looks_does_not() {
+    let _turn = turn();
     let project = Project::new();
     let run = [&["run", "configs/smoke.toml"][..], &PLAIN_REPORT].concat();
     project.run(&PLAIN_REPORT);
@@ -48,7 +50,7 @@ fn beside_a_gc_that_stands_still_a_run_waits_with_a_word_and_who_only_looks_does
     for args in [&run[..], &["store", "gc", "--delete"], &["store", "pin", "latest", "--tag", "a"]] {
         let (said, took) = interrupted(&project, args);
         assert!(said.contains(&format!("waiting for process {me}")), "{said}");
-        assert!(took < Duration::from_secs(1), "{args:?}: {took:?}");
+        assert!(took < Duration::from_secs(10), "{args:?}: {took:?}"); // gc would never end
     }
     let root = project.root().to_str().unwrap();
     for args in [
@@ -71,8 +73,15 @@ fn beside_a_gc_that_stands_still_a_run_waits_with_a_word_and_who_only_looks_does
 
 #[test]
 fn beside_a_gc_that_waits_a_run_is_hardly_slower() {
+    let _turn = turn();
     let project = Project::new();
     project.run(&PLAIN_REPORT);
+    let seconds = || {
+        let record = project.run(&PLAIN_REPORT);
+        assert_eq!(record.ran(), [""; 0]);
+        record.json["seconds"].as_f64().unwrap()
+    };
+    let alone = seconds();
     let stuck = lock(&project, "store");
     stuck.lock_shared().unwrap(); // a run that stands still
     let mut gc = start(&project, &["store", "gc", "--delete"]);
@@ -80,10 +89,8 @@ fn beside_a_gc_that_waits_a_run_is_hardly_slower() {
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
     assert!(line.starts_with(&format!("waiting for process {}", std::process::id())), "{line}");
-    let record = project.run(&PLAIN_REPORT);
-    assert_eq!(record.ran(), [""; 0]);
-    let seconds = record.json["seconds"].as_f64().unwrap();
-    assert!(seconds < 3.0, "ten hits took {seconds} s");
+    let beside = seconds();
+    assert!(beside < 3.0 + 3.0 * alone, "ten hits took {beside} s, {alone} s without a gc");
     stuck.unlock().unwrap();
     assert!(gc.wait().unwrap().success());
 }

@@ -14,7 +14,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use zip::{CompressionMethod, ZipArchive};
 
 use self::pickle::{Machine, Object, Storage, Value, View};
-use super::tensor_file::TensorEntry;
+use super::tensor_entry::TensorEntry;
 
 /// What a row of pickles begins with: a pickle of the number 0x1950a86a20f9469cfc6c, behind the version of its protocol.
 const MAGIC: [u8; 13] = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
@@ -110,7 +110,7 @@ fn legacy<R: Read + Seek>(mut file: R, whole: u64) -> Result<Vec<TensorEntry>, S
         .list(keys)
         .unwrap_or_default()
         .iter()
-        .map(|key| machine.text(*key).map(str::to_owned).ok_or_else(|| "a key of a storage is no text".to_owned()))
+        .map(|key| machine.text(*key).map(str::to_owned).ok_or_else(|| "the key of a storage is not a text".to_owned()))
         .collect::<Result<_, _>>()?;
     let sizes: BTreeMap<String, usize> = machine.storages.iter().map(|one| (one.key.clone(), one.size)).collect();
     let mut places = Places::new();

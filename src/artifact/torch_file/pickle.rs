@@ -188,7 +188,7 @@ impl<R: Read> Machine<R> {
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let text = |value| self.text(value).map(str::to_owned).ok_or_else(|| "a name is no text".to_owned());
+                let text = |value| self.text(value).map(str::to_owned).ok_or_else(|| "a name is not a text".to_owned());
                 let name = Object::Name(text(module)?, text(name)?);
                 self.push(name);
             }
@@ -324,7 +324,7 @@ impl<R: Read> Machine<R> {
     /// The whole list of what may be called.
     fn call(&mut self, callee: Value, arguments: Value) -> Read1<Value> {
         let Some(Object::Name(module, name)) = self.object(callee) else {
-            return Err("it calls what is no function".to_owned());
+            return Err("it calls something that is not a function".to_owned());
         };
         let first = self.list(arguments).and_then(|arguments| arguments.first()).copied();
         match (module.as_str(), name.as_str()) {
@@ -432,19 +432,23 @@ impl<R: Read> Machine<R> {
     }
 
     fn append(&mut self, more: &[Value]) -> Read1<()> {
-        let Value::Object(at) = self.top()? else { return Err("it appends to what is no list".to_owned()) };
+        let Value::Object(at) = self.top()? else {
+            return Err("it appends to something that is not a list".to_owned());
+        };
         match &mut self.objects[at] {
             Object::List(items) => items.extend(more),
-            _ => return Err("it appends to what is no list".to_owned()),
+            _ => return Err("it appends to something that is not a list".to_owned()),
         }
         Ok(())
     }
 
     fn set(&mut self, more: &[Value]) -> Read1<()> {
-        let Value::Object(at) = self.top()? else { return Err("it puts items into what is no dictionary".to_owned()) };
+        let Value::Object(at) = self.top()? else {
+            return Err("it puts items into something that is not a dictionary".to_owned());
+        };
         match &mut self.objects[at] {
             Object::Dict(items) => items.extend(pairs(more)),
-            _ => return Err("it puts items into what is no dictionary".to_owned()),
+            _ => return Err("it puts items into something that is not a dictionary".to_owned()),
         }
         Ok(())
     }

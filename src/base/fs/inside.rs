@@ -121,7 +121,7 @@ impl Inside {
             OFlags::CREATE | OFlags::APPEND | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mut file = File::from(openat(&self.folder, name, flags, NEW_FILE)?);
         if !file.metadata()?.is_file() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "this is no file"));
+            return Err(io::Error::new(ErrorKind::InvalidInput, "this is not a file"));
         }
         share_file(&file, fstat(&self.folder)?.st_mode);
         file.write_all(bytes)
@@ -141,7 +141,7 @@ impl Inside {
 /// A name that is one part of a path.
 fn plain(name: &str) -> io::Result<&str> {
     let plain = !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']);
-    plain.then_some(name).ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "this is no name of a file"))
+    plain.then_some(name).ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "this is not a file name"))
 }
 
 #[cfg(test)]

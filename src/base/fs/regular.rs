@@ -45,7 +45,7 @@ fn length(metadata: &Metadata) -> usize {
 pub fn read_at_most(file: &File, most: u64) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     let too_large = |length: u64| {
-        let words = format!("it has {length} bytes, where {most} are the most that can be right");
+        let words = format!("it has {length} bytes, but at most {most} are expected");
         io::Error::new(ErrorKind::FileTooLarge, words)
     };
     if length > most {

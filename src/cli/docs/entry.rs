@@ -4,6 +4,7 @@
 use serde_json::{Value as Json, json};
 
 use super::comment::Comment;
+use simpipe_artifact::ModelSummary;
 use simpipe_base::param::{Alternative, LazyChoice, Record, Shape};
 use simpipe_nn as nn;
 use simpipe_stage::{Policy, StageDoc};
@@ -181,8 +182,8 @@ fn layer_shapes(example: &str) -> Vec<String> {
         nn::infer_shapes(map, &[layer.clone(), flatten.clone()]).ok().map(|summary| (map.to_vec(), summary, 2));
     let of_vector = nn::infer_shapes(vector, &[flatten, layer]).ok().map(|summary| (vec![64], summary, 1));
     let words = |shape: &[usize]| format!("`{shape:?}`");
-    let line = |(input, summary, from_last): (Vec<usize>, nn::layer::ModelSummary, usize)| {
-        let output = words(&summary.layers[summary.layers.len() - from_last].output.to_vec());
+    let line = |(input, summary, from_last): (Vec<usize>, ModelSummary, usize)| {
+        let output = words(&summary.layers[summary.layers.len() - from_last].output);
         let parameters = match summary.parameters {
             0 => String::new(),
             count => format!(", {} parameters", super::super::print::thousands(count)),

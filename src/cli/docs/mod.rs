@@ -17,13 +17,14 @@ use self::fields::Row;
 use super::print::{self, Align, Paint, Table};
 use super::schema;
 use crate::error::{Error, Exit};
-use simpipe_base::suggest;
+use simpipe_base::param::Shape;
+use simpipe_base::suggest::{self, Known};
 use simpipe_stage::StageDoc;
 use simpipe_stages::columns::{ColumnDoc, column_called};
 use simpipe_stages::registry;
 use simpipe_stages::reported::{Reported, reported};
 
-/// Show what a spec can say: stages, layers, losses, samplers, sources, metrics, figures.
+/// Explain what a spec can contain: stages, layers, losses, samplers, sources, metrics, figures.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe docs
@@ -77,6 +78,12 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    /// A figure may have the name of what it shows, which is wanted then too.
+    fn is_figures_alone(&self) -> bool {
+        let others = self.stages.is_empty() && self.families.is_empty();
+        others && !self.entries.is_empty() && self.entries.iter().all(|(family, _)| family.path() == "report.figures")
+    }
+
     /// Whether there are numbers and nothing else.
     fn is_numbers_alone(&self) -> bool {
         let others = (self.stages.len(), self.families.len(), self.entries.len());
@@ -120,7 +127,7 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
         families: families.iter().filter(|family| family.path() == name || family.key == name).collect(),
         entries: families.iter().flat_map(entries).filter(|(_, entry)| entry.name == name).collect(),
     };
-    if found.is_empty() || found.is_numbers_alone() {
+    if found.is_empty() || found.is_numbers_alone() || found.is_figures_alone() {
         found.parameters = parameters(name, docs, families);
     }
     if found.is_empty() {
@@ -132,13 +139,32 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
         let names = families.iter().flat_map(|family| family.choice.alternatives.iter().map(|one| one.name));
         let known: Vec<&str> =
             docs.iter().map(|doc| doc.name).chain(paths.iter().map(String::as_str)).chain(names).collect();
+        if let Some(help) = of_other_tools(name, docs, families) {
+            return Err(Error::usage(format!("nothing in a spec or a result has the name `{name}`"), help));
+        }
         let near = suggest::closest(name, known).map(|known| format!("did you mean `{known}`?"));
         let number = numbers.err().map(|error| error.help).filter(|help| help.starts_with("did you mean"));
         let help = if name.contains(['.', '@']) { number.or(near) } else { near.or(number) };
         let help = help.unwrap_or_else(|| "see `simpipe docs`".to_owned());
-        return Err(Error::usage(format!("nothing in a spec or a result is called `{name}`"), help));
+        return Err(Error::usage(format!("nothing in a spec or a result has the name `{name}`"), help));
     }
     Ok(found)
+}
+
+/// What other tools call by this name: an alternative, a parameter, or what a sentence is said of.
+fn of_other_tools(name: &str, docs: &[StageDoc], families: &[Family]) -> Option<String> {
+    let alternatives = || families.iter().flat_map(|family| family.choice.alternatives.iter());
+    let called = |name_here: &str, aka: &[&str]| Known { name: name_here, aka }.is_called(name);
+    let chosen = alternatives().find(|one| called(one.name, one.aka)).map(|one| one.name.to_owned());
+    let own = docs.iter().map(|doc| &doc.params);
+    let records = own.chain(alternatives().filter_map(|one| one.params.as_ref())).filter_map(|shape| match shape {
+        Shape::Record(record) => Some(record),
+        _ => None,
+    });
+    let field = || records.flat_map(|record| &record.fields).find(|field| called(&field.name, field.aka));
+    let meant = chosen.or_else(|| field().map(|field| field.name.clone()));
+    let meant = meant.map(|meant| format!("did you mean `{meant}`?"));
+    meant.or_else(|| registry::builtin().note(name).map(str::to_owned))
 }
 
 fn stage_json(doc: &StageDoc) -> Json {

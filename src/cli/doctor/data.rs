@@ -3,7 +3,7 @@
 
 use walkdir::WalkDir;
 
-use super::{Finding, Level, Site};
+use super::{Environment, Finding, Level};
 use simpipe_base::issue::Issues;
 use simpipe_base::param::{self, Param};
 use simpipe_data::source::{Place, Source};
@@ -14,10 +14,10 @@ use simpipe_store::Unremembered;
 const DATED: usize = 1000;
 
 /// Every source that needs no path.
-pub(super) fn builtin(site: &Site) -> Vec<Finding> {
+pub(super) fn builtin(environment: &Environment) -> Vec<Finding> {
     let sources = Source::NAMES.iter().filter_map(|name| param::from_json::<Source>(&(*name).into()).ok());
     let look = |source: Source| {
-        let found = look(source.name(), &source, site);
+        let found = look(source.name(), &source, environment);
         // Most are not wanted: nothing is wrong with a source that would be downloaded.
         if found.level == Level::Warn { Finding::ok(found.subject, found.text) } else { found }
     };
@@ -25,21 +25,21 @@ pub(super) fn builtin(site: &Site) -> Vec<Finding> {
 }
 
 /// The sources of the experiment.
-pub(super) fn experiment(site: &Site) -> Vec<Finding> {
-    let stages = site.plan.iter().flat_map(|plan| &plan.experiment.stages);
+pub(super) fn experiment(environment: &Environment) -> Vec<Finding> {
+    let stages = environment.plan.iter().flat_map(|plan| &plan.experiment.stages);
     stages
         .filter_map(|stage| Some((stage, source_of(stage)?)))
         .flat_map(|(stage, source)| {
             let subject = format!("`{}`: {}", stage.id, source.name());
-            let reread = reread(&subject, &source, site);
-            std::iter::once(look(&subject, &source, site)).chain(reread).chain(twins(&subject, &source))
+            let reread = reread(&subject, &source, environment);
+            std::iter::once(look(&subject, &source, environment)).chain(reread).chain(twins(&subject, &source))
         })
         .collect()
 }
 
 /// Files that every run reads to find its keys, however long nobody has changed them.
-fn reread(subject: &str, source: &Source, site: &Site) -> Option<Finding> {
-    let places = source.loader().places(&site.store.join("downloads"));
+fn reread(subject: &str, source: &Source, environment: &Environment) -> Option<Finding> {
+    let places = source.loader().places(&environment.store.join("downloads"));
     let place = places.into_iter().find(|place| place.complete)?;
     let files = WalkDir::new(&place.path).follow_links(true).into_iter().flatten();
     let files = files.filter(|item| item.file_type().is_file()).take(DATED);
@@ -60,7 +60,7 @@ fn twins(subject: &str, source: &Source) -> Option<Finding> {
     let (one, other) = twins.first()?;
     let files = if twins.len() == 1 { "1 file lies".to_owned() } else { format!("{} files lie", twins.len()) };
     let text = format!("{files} in two classes, such as {one} and {other}");
-    Some(Finding::warn(subject, text, "one of the two classes is wrong: take one of the copies away"))
+    Some(Finding::warn(subject, text, "one of the two classes is wrong: remove one of the copies"))
 }
 
 /// A stage's `source`, where it has one.
@@ -70,8 +70,8 @@ fn source_of(stage: &StageSpec) -> Option<Source> {
 }
 
 /// Where a source's data is; what is wanted in the folder of downloads would be fetched by a run.
-fn look(subject: &str, source: &Source, site: &Site) -> Finding {
-    let downloads = site.store.join("downloads");
+fn look(subject: &str, source: &Source, environment: &Environment) -> Finding {
+    let downloads = environment.store.join("downloads");
     let places = source.loader().places(&downloads);
     let downloadable = places.iter().any(|place| place.path.starts_with(&downloads));
     let listed = |places: &[Place]| {
@@ -86,12 +86,12 @@ fn look(subject: &str, source: &Source, site: &Site) -> Finding {
         None if downloadable => Finding::warn(
             subject,
             format!("not at {}: a run downloads it", listed(&places)),
-            "be online at the first run, or bring the data and name it with the source's `path`",
+            "connect to the internet for the first run, or name a copy of the data with the source's `path`",
         ),
         None => Finding::bad(
             subject,
             format!("not at {}", listed(&places)),
-            "correct `path` (relative paths start from the file that writes them), or bring the data there",
+            "correct `path` (paths are relative to the file that contains them), or put the data there",
         ),
     }
 }
@@ -107,19 +107,20 @@ mod tests {
     #[test]
     fn files_that_are_never_remembered_are_said() {
         let folder = tempfile::tempdir().unwrap();
-        let site = Site { root: folder.path().into(), store: folder.path().join("store"), remote: None, plan: None };
+        let environment =
+            Environment { root: folder.path().into(), store: folder.path().join("store"), remote: None, plan: None };
         let photos = folder.path().join("photos");
         std::fs::create_dir_all(photos.join("a")).unwrap();
         std::fs::write(photos.join("a/1.png"), "").unwrap();
         std::fs::write(photos.join("a/2.png"), "").unwrap();
         let source: Source = param::from_json(&json!({ "image-folder": { "path": photos } })).unwrap();
-        assert_eq!(reread("x", &source, &site), None);
+        assert_eq!(reread("x", &source, &environment), None);
         let later = SystemTime::now() + Duration::from_secs(1000);
         let file = std::fs::File::options().write(true).open(photos.join("a/2.png")).unwrap();
         file.set_modified(later).unwrap();
-        let found = reread("x", &source, &site).unwrap();
+        let found = reread("x", &source, &environment).unwrap();
         assert!(found.text.starts_with("1 of 2 files are read by every run, such as "), "{}", found.text);
-        assert!(found.text.ends_with("photos/a/2.png: the date lies in the future"), "{}", found.text);
+        assert!(found.text.ends_with("photos/a/2.png: the date is in the future"), "{}", found.text);
         assert_eq!(found.level, Level::Warn);
     }
 
@@ -143,16 +144,17 @@ mod tests {
     #[test]
     fn data_is_inside_there_downloadable_or_missing() {
         let folder = tempfile::tempdir().unwrap();
-        let site = Site { root: folder.path().into(), store: folder.path().join("store"), remote: None, plan: None };
+        let environment =
+            Environment { root: folder.path().into(), store: folder.path().join("store"), remote: None, plan: None };
         let look = |json: serde_json::Value| {
             let source: Source = param::from_json(&json).unwrap();
-            look("x", &source, &site)
+            look("x", &source, &environment)
         };
         assert_eq!(look(json!("cifar10-sample")).text, "inside the program");
         let missing = look(json!("cifar10"));
         assert!(missing.text.ends_with("cifar-10-binary.tar.gz: a run downloads it"), "{}", missing.text);
         assert_eq!(missing.level, Level::Warn);
-        assert!(builtin(&site).iter().all(|finding| finding.level == Level::Ok));
+        assert!(builtin(&environment).iter().all(|finding| finding.level == Level::Ok));
         let downloads = folder.path().join("store/downloads");
         std::fs::create_dir_all(&downloads).unwrap();
         std::fs::write(downloads.join("cifar-10-binary.tar.gz"), "x").unwrap();

@@ -1,6 +1,6 @@
 //! Probes of the program and the machine: build, processor, devices, memory.
 
-use super::{Finding, Level, Site};
+use super::{Environment, Finding, Level};
 use crate::cli::print;
 use simpipe_nn::device;
 
@@ -8,7 +8,7 @@ use simpipe_nn::device;
 const LITTLE_MEMORY: u64 = 1 << 30;
 
 /// Version, build and features.
-pub(super) fn program(_: &Site) -> Vec<Finding> {
+pub(super) fn program(_: &Environment) -> Vec<Finding> {
     let machine = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
     let version = Finding::ok("version", format!("simpipe {} on {machine}", env!("CARGO_PKG_VERSION")));
     let build = if cfg!(debug_assertions) {
@@ -21,7 +21,7 @@ pub(super) fn program(_: &Site) -> Vec<Finding> {
 }
 
 /// Cores, threads and instruction sets.
-pub(super) fn processor(_: &Site) -> Vec<Finding> {
+pub(super) fn processor(_: &Environment) -> Vec<Finding> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = rayon::current_num_threads();
     let text = format!("{threads} threads on {cores} cores");
@@ -60,8 +60,8 @@ fn cpu_features() -> Vec<&'static str> {
 }
 
 /// Each backend, and the one that `device = "auto"` takes.
-pub(super) fn devices(_: &Site) -> Vec<Finding> {
-    let auto = device::resolve("auto").map_or("none", |(_, backend)| backend);
+pub(super) fn devices(_: &Environment) -> Vec<Finding> {
+    let auto = device::resolve("auto", None).map_or("none", |backends| backends.compute);
     let mut found = vec![Finding::ok("device", format!("\"auto\" computes on {auto}"))];
     for backend in ["cuda", "vulkan"] {
         found.push(match device::to_device(backend) {
@@ -74,7 +74,7 @@ pub(super) fn devices(_: &Site) -> Vec<Finding> {
 }
 
 /// Memory that a run may take.
-pub(super) fn memory(_: &Site) -> Vec<Finding> {
+pub(super) fn memory(_: &Environment) -> Vec<Finding> {
     let Some((total, available)) = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| read_memory(&text))
     else {
         return vec![Finding::ok("memory", "not known on this system")];

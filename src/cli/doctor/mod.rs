@@ -20,7 +20,7 @@ use simpipe_base::visible;
 use simpipe_plan::Plan;
 use simpipe_runner::folders;
 
-/// Look at machine, store and data: what would slow or stop a run.
+/// Find problems with the machine, the store or the data before you run.
 #[derive(Debug, Args)]
 #[command(after_help = "Nothing is changed and nothing is downloaded. Exit code 0 if nothing is bad (warnings are \
                         fine), 1 if something is, 2 if CONFIG has a mistake.
@@ -31,7 +31,7 @@ Examples:
   simpipe doctor configs/cifar10.toml --set dataset.source=fashion-mnist
   simpipe doctor --store /data/simpipe-store --json")]
 pub(super) struct DoctorArgs {
-    /// An experiment whose data is looked at too.
+    /// A config whose data is checked too.
     config: Option<PathBuf>,
     #[command(flatten)]
     overlays: OverlayOptions,
@@ -78,7 +78,7 @@ impl Finding {
 }
 
 /// What probes look at.
-struct Site {
+struct Environment {
     /// The folder of `artifacts/`.
     root: PathBuf,
     /// The store's folder; it may not exist yet.
@@ -89,7 +89,7 @@ struct Site {
     plan: Option<Plan>,
 }
 
-type Probe = fn(&Site) -> Vec<Finding>;
+type Probe = fn(&Environment) -> Vec<Finding>;
 
 /// Every probe, by the heading that it stands under.
 const PROBES: &[(&str, Probe)] = &[
@@ -123,9 +123,11 @@ pub(super) fn exec(args: &DoctorArgs, out: &mut dyn Write) -> Result<Exit, Error
         (None, Some(store)) => store.clone(),
         _ => folders::store_folder(&root), // behind which the object store lies
     };
-    let site = Site { root, store, remote: remote.map(|url| url.to_string()), plan };
-    let found: Vec<(&str, Finding)> =
-        PROBES.iter().flat_map(|(heading, probe)| probe(&site).into_iter().map(move |one| (*heading, one))).collect();
+    let environment = Environment { root, store, remote: remote.map(|url| url.to_string()), plan };
+    let found: Vec<(&str, Finding)> = PROBES
+        .iter()
+        .flat_map(|(heading, probe)| probe(&environment).into_iter().map(move |one| (*heading, one)))
+        .collect();
     let worst = found.iter().map(|(_, finding)| finding.level).max().unwrap_or(Level::Ok);
     if args.json {
         let findings: Vec<&Finding> = found.iter().map(|(_, finding)| finding).collect();
@@ -160,7 +162,7 @@ fn write(found: &[(&str, Finding)], out: &mut dyn Write) -> Result<(), Error> {
     }
     let count = |level| found.iter().filter(|(_, finding)| finding.level == level).count();
     let (warn, bad) = (count(Level::Warn), count(Level::Bad));
-    writeln!(out, "\n{} ok, {warn} to look at, {bad} bad", count(Level::Ok))?;
+    writeln!(out, "\n{} ok, {warn} warnings, {bad} bad", count(Level::Ok))?;
     Ok(())
 }
 
@@ -168,8 +170,8 @@ fn write(found: &[(&str, Finding)], out: &mut dyn Write) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    fn site(folder: &std::path::Path) -> Site {
-        Site { root: folder.to_path_buf(), store: folder.join("artifacts/store"), remote: None, plan: None }
+    fn environment(folder: &std::path::Path) -> Environment {
+        Environment { root: folder.to_path_buf(), store: folder.join("artifacts/store"), remote: None, plan: None }
     }
 
     fn levels(findings: &[Finding]) -> Vec<Level> {
@@ -179,9 +181,9 @@ mod tests {
     #[test]
     fn a_store_that_is_not_there_is_not_made() {
         let folder = tempfile::tempdir().unwrap();
-        let site = site(folder.path());
+        let environment = environment(folder.path());
         for (_, probe) in PROBES {
-            assert!(probe(&site).iter().all(|finding| finding.level != Level::Bad));
+            assert!(probe(&environment).iter().all(|finding| finding.level != Level::Bad));
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
@@ -189,18 +191,18 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_store_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let site = site(folder.path());
-        simpipe_store::Store::open(&site.store).unwrap();
-        assert_eq!(levels(&storage::health(&site)), [Level::Ok]);
-        assert_eq!(levels(&storage::leftovers(&site)), [Level::Ok]);
-        std::fs::write(site.store.join("quarantine/abc.json"), "x").unwrap();
-        std::fs::create_dir(site.store.join("tmp/1-abc")).unwrap();
-        std::fs::write(site.store.join("tmp/1-abc.lock"), "1").unwrap();
-        let found = storage::leftovers(&site);
+        let environment = environment(folder.path());
+        simpipe_store::Store::open(&environment.store).unwrap();
+        assert_eq!(levels(&storage::health(&environment)), [Level::Ok]);
+        assert_eq!(levels(&storage::leftovers(&environment)), [Level::Ok]);
+        std::fs::write(environment.store.join("quarantine/abc.json"), "x").unwrap();
+        std::fs::create_dir(environment.store.join("tmp/1-abc")).unwrap();
+        std::fs::write(environment.store.join("tmp/1-abc.lock"), "1").unwrap();
+        let found = storage::leftovers(&environment);
         assert_eq!(levels(&found), [Level::Warn, Level::Warn], "{found:?}");
         assert!(found.iter().all(|finding| finding.text.starts_with("1 ")), "{found:?}");
-        std::fs::write(site.store.join("format"), "99").unwrap();
-        assert_eq!(levels(&storage::health(&site)), [Level::Bad]);
+        std::fs::write(environment.store.join("format"), "99").unwrap();
+        assert_eq!(levels(&storage::health(&environment)), [Level::Bad]);
     }
 
     #[test]
@@ -211,7 +213,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            "Data\n  bad   archive  gone\n                 help: bring it back\n\n0 ok, 0 to look at, 1 bad\n"
+            "Data\n  bad   archive  gone\n                 help: bring it back\n\n0 ok, 0 warnings, 1 bad\n"
         );
     }
 }

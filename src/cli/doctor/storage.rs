@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Finding, Site};
+use super::{Environment, Finding};
 use crate::cli::print;
 use simpipe_runner::folders;
 use simpipe_store as store;
@@ -17,17 +17,17 @@ fn existing(path: &Path) -> PathBuf {
 }
 
 /// The object store behind the local one: named, but not asked.
-pub(super) fn remote(site: &Site) -> Vec<Finding> {
+pub(super) fn remote(environment: &Environment) -> Vec<Finding> {
     let named = |url: &String| Finding::ok("object store", format!("{url}: a run or a plan asks it, this does not"));
-    site.remote.iter().map(named).collect()
+    environment.remote.iter().map(named).collect()
 }
 
 /// Free space where the store is or would be.
-pub(super) fn disk(site: &Site) -> Vec<Finding> {
-    let folder = existing(&site.store);
+pub(super) fn disk(environment: &Environment) -> Vec<Finding> {
+    let folder = existing(&environment.store);
     let free = match rustix::fs::statvfs(&folder) {
         Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
-        Err(error) => return vec![Finding::warn("disk", format!("not known: {error}"), "look at it with `df`")],
+        Err(error) => return vec![Finding::warn("disk", format!("not known: {error}"), "check it with `df`")],
     };
     let text = format!("{} free at {}", print::bytes(free), folder.display());
     vec![if free < LITTLE_DISK {
@@ -38,8 +38,8 @@ pub(super) fn disk(site: &Site) -> Vec<Finding> {
 }
 
 /// Whether files of the store can appear in run folders without a copy.
-pub(super) fn links(site: &Site) -> Vec<Finding> {
-    let (store, runs) = (existing(&site.store), existing(&folders::runs_folder(&site.root)));
+pub(super) fn links(environment: &Environment) -> Vec<Finding> {
+    let (store, runs) = (existing(&environment.store), existing(&folders::runs_folder(&environment.root)));
     vec![match linked(&store, &runs) {
         Ok(true) => Finding::ok("hard links", "run folders share their bytes with the store"),
         Ok(false) => Finding::warn(
@@ -63,13 +63,13 @@ fn linked<'a>(store: &'a Path, runs: &'a Path) -> Result<bool, (&'a Path, std::i
 }
 
 /// Format and size.
-pub(super) fn health(site: &Site) -> Vec<Finding> {
-    let at = site.store.display();
-    let format = match std::fs::read_to_string(site.store.join("format")) {
+pub(super) fn health(environment: &Environment) -> Vec<Finding> {
+    let at = environment.store.display();
+    let format = match std::fs::read_to_string(environment.store.join("format")) {
         Ok(format) => format.trim().to_owned(),
         // A folder without a store becomes one.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return vec![Finding::ok("store", format!("{at}: not there yet, the first run makes it"))];
+            return vec![Finding::ok("store", format!("{at}: does not exist yet; the first run creates it"))];
         }
         Err(error) => {
             let help = "name a store with `--store DIR`, or a new folder";
@@ -80,27 +80,28 @@ pub(super) fn health(site: &Site) -> Vec<Finding> {
         let text = format!("{at}: format {format}, this simpipe knows {}", store::FORMAT);
         return vec![Finding::bad("store", text, "use the simpipe that wrote it, or another `--store DIR`")];
     }
-    let entries = count(&site.store.join("ac"), &|path| path.extension().is_some_and(|ending| ending == "json")).0;
-    let (objects, size) = count(&site.store.join("cas"), &|_| true);
+    let entries =
+        count(&environment.store.join("ac"), &|path| path.extension().is_some_and(|ending| ending == "json")).0;
+    let (objects, size) = count(&environment.store.join("cas"), &|_| true);
     vec![Finding::ok("store", format!("{at}: {entries} results, {objects} objects, {}", print::bytes(size)))]
 }
 
 /// What killed or damaged work has left.
-pub(super) fn leftovers(site: &Site) -> Vec<Finding> {
-    if !site.store.is_dir() {
+pub(super) fn leftovers(environment: &Environment) -> Vec<Finding> {
+    if !environment.store.is_dir() {
         return Vec::new();
     }
     let mut found = Vec::new();
-    let unfinished = std::fs::read_dir(site.store.join("tmp"))
+    let unfinished = std::fs::read_dir(environment.store.join("tmp"))
         .map_or(0, |items| items.flatten().filter(|item| item.path().is_dir()).count());
     if unfinished > 0 {
         let help = "a run is under way, or one was killed: the next command on this store sweeps what it left, and what \
                     one of another machine or container left goes with `simpipe store gc --delete`";
-        found.push(Finding::warn("unfinished", format!("{unfinished} private folders in tmp/"), help));
+        found.push(Finding::warn("unfinished", format!("{unfinished} unfinished folders in tmp/"), help));
     }
-    let (damaged, size) = count(&site.store.join("quarantine"), &|_| true);
+    let (damaged, size) = count(&environment.store.join("quarantine"), &|_| true);
     if damaged > 0 {
-        let help = "their results are computed anew when asked for; look at the disk's health, then delete the folder";
+        let help = "their results are computed again when needed; check the disk's health, then delete the folder";
         found.push(Finding::warn("quarantine", format!("{damaged} damaged files, {}", print::bytes(size)), help));
     }
     if found.is_empty() {

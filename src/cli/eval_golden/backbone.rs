@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use simpipe_base::fs::read_regular;
 use simpipe_base::golden::{Case, CaseError, Comparison, field, numbers, text};
-use simpipe_data::decode::{DecodeOptions, decode};
 use simpipe_nn::reference::backbone;
+use simpipe_picture::{DecodeOptions, decode};
 
 /// Computes a case and holds it against what is expected.
 pub(super) fn evaluate(

@@ -84,7 +84,7 @@ fn write(run: &StoredRun<'_>, output: &str, force: bool, to_bytes: ToBytes) -> R
     let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let bytes = to_bytes(path, columns)?;
     let _writing = LeftToEnd::begin();
-    let help = "choose a file in a folder that you may write: `--output FILE`";
+    let help = "choose a file in a writable folder: `--output FILE`";
     sink::write(path, &bytes).map_err(|error| sink::unwritable(path, &error, help))?;
     let vectors: usize = all.iter().map(|one| one.rows.len()).sum();
     let (count, size, said) = (print::thousands(vectors), print::thousands(bytes.len()), shown(path.display()));

@@ -51,7 +51,7 @@ pub(super) fn of(run: &StoredRun<'_>) -> Result<Vec<StoredEmbeddings>, Error> {
 
 fn one(run: &StoredRun<'_>, stage: &StageRecord) -> Result<StoredEmbeddings, Error> {
     let dataset = lineage::dataset_of(run.record, stage).ok_or_else(|| {
-        let message = format!("no stage of {} has left the images of `{}`", run.record.run, stage.id);
+        let message = format!("no stage of {} produced the images of `{}`", run.record.run, stage.id);
         Error::usage(message, "run the experiment again")
     })?;
     let dataset = run.files(dataset)?;

@@ -88,17 +88,21 @@ impl RunFormat for Faiss {
         let files = run.files(stage)?;
         let file = |name: &str| {
             let found = files.iter().find(|file| file.name.as_str() == name).map(|file| file.path.clone());
-            found.ok_or_else(|| Error::usage(format!("`{}` has left no `{name}`", stage.id), "run it again"))
+            found.ok_or_else(|| Error::usage(format!("`{}` produced no `{name}`", stage.id), "run it again"))
         };
         let info: IndexInfo = read_json(&file("index.json")?)?;
         let rows = IndexRows::read(&file("index.arrow")?)?;
         let metric = Metric::of(info.metric).ok_or_else(|| {
-            let message = format!("the index `{}` measures by `{}`, which faiss has not", stage.id, info.metric.name());
+            let message = format!(
+                "the index `{}` uses the distance `{}`, which faiss does not have",
+                stage.id,
+                info.metric.name()
+            );
             Error::usage(message, "its vectors alone are in `--parquet FILE` and `--npz FILE`")
         })?;
         let bytes = bytes(&rows, metric);
         let _writing = LeftToEnd::begin();
-        let help = "choose a file in a folder that you may write: `--output FILE`";
+        let help = "choose a file in a writable folder: `--output FILE`";
         sink::write(path, &bytes).map_err(|error| sink::unwritable(path, &error, help))?;
         let (count, size, said) =
             (print::thousands(rows.label.len()), print::thousands(bytes.len()), shown(path.display()));
@@ -130,11 +134,11 @@ fn choose<'a>(run: &StoredRun<'a>) -> Result<&'a StageRecord, Error> {
         )),
         (None, [one]) => Ok(one),
         (None, _) => Err(Error::usage(
-            format!("the run {run_id} has several indices"),
+            format!("the run {run_id} has several indexes"),
             format!("choose one with `--stage`: {names}"),
         )),
         (Some(id), all) => all.iter().find(|stage| stage.id == id).copied().ok_or_else(|| {
-            Error::usage(format!("the stage `{id}` of {run_id} has no index"), format!("indices are those of {names}"))
+            Error::usage(format!("the stage `{id}` of {run_id} has no index"), format!("indexes are those of {names}"))
         }),
     }
 }

@@ -46,8 +46,8 @@ impl RunFormat for Mlflow {
         let record = run.record;
         let experiment = server.experiment(&record.name)?;
         if !force && let Some(there) = server.find(&experiment, &record.run)? {
-            let message = format!("the server has the run {} already, as {there}", record.run);
-            return Err(Error::usage(message, "delete it there, or send it once more with `--force`"));
+            let message = format!("the server already has the run {}, as {there}", record.run);
+            return Err(Error::usage(message, "delete it there, or send it again with `--force`"));
         }
         let (spec, json) = (&record.spec, serde_json::to_value(record).map_err(|error| Error::Output(error.into()))?);
         let mut upload =
@@ -162,10 +162,10 @@ impl Server {
     fn at(url: &str) -> Result<Self, Error> {
         let url = url.trim_end_matches('/');
         if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
-            let message = format!("`{url}` is no address of a server");
+            let message = format!("`{url}` is not the address of a server");
             return Err(Error::usage(
                 message,
-                "write it as `--mlflow http://127.0.0.1:5000`; MLflow's file layout is no more",
+                "write it as `--mlflow http://127.0.0.1:5000`; MLflow's file layout is no longer supported",
             ));
         }
         let mut config = ureq::Agent::config_builder()

@@ -32,7 +32,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use self::model::StoredModel;
-use self::whole_run::{RUN_FORMATS, RunFormat, StoredRun};
+use self::whole_run::{RunFormat, StoredRun};
 use super::options::PlaceOptions;
 use super::print::{self, shown};
 use super::sink;
@@ -41,7 +41,7 @@ use simpipe_base::digest::Digest;
 use simpipe_base::interrupt::LeftToEnd;
 use simpipe_runner::RunRecord;
 
-/// Write a run's trained model as a file that other programs read, or hand on the run as a whole.
+/// Write a run's model, index or embeddings for other programs, or hand on the whole run.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe export latest
@@ -58,7 +58,7 @@ use simpipe_runner::RunRecord;
   simpipe export latest --format npz
   simpipe export latest --mlflow http://127.0.0.1:5000")]
 pub(super) struct ExportArgs {
-    /// A run as `show` takes it: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
+    /// A run: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
     run: String,
     /// What to write.
     #[arg(long, value_name = "FORMAT", default_value = "torch", value_parser = formats())]
@@ -67,34 +67,34 @@ pub(super) struct ExportArgs {
     /// experiment's name with the format's ending, in the current folder].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The same as `--format onnx --output FILE`: raw pixels in, the run's embeddings out.
+    /// Same as `--format onnx --output FILE`: raw pixels in, the run's embeddings out.
     #[arg(long, value_name = "FILE", group = "whole", conflicts_with_all = ["format", "output"])]
     onnx: Option<PathBuf>,
-    /// The same as `--format torch-folder --output DIR`: weights and a module of PyTorch that loads them.
+    /// Same as `--format torch-folder --output DIR`: weights and a module of PyTorch that loads them.
     #[arg(long, value_name = "DIR", group = "whole", conflicts_with_all = ["format", "output"])]
     torch: Option<PathBuf>,
-    /// The same as `--format faiss --output FILE`: the index's vectors by their example ids.
+    /// Same as `--format faiss --output FILE`: the index's vectors by their example ids.
     #[arg(long, value_name = "FILE", group = "whole", conflicts_with_all = ["format", "output"])]
     faiss: Option<PathBuf>,
-    /// The same as `--format parquet --output FILE`: embeddings as a table.
+    /// Same as `--format parquet --output FILE`: embeddings as a table.
     #[arg(long, value_name = "FILE", group = "whole", conflicts_with_all = ["format", "output"])]
     parquet: Option<PathBuf>,
-    /// The same as `--format arrow --output FILE`: the same table as an Arrow IPC file.
+    /// Same as `--format arrow --output FILE`: the same table as an Arrow IPC file.
     #[arg(long, value_name = "FILE", group = "whole", conflicts_with_all = ["format", "output"])]
     arrow: Option<PathBuf>,
-    /// The same as `--format npz --output FILE`: embeddings as a NumPy archive.
+    /// Same as `--format npz --output FILE`: embeddings as a NumPy archive.
     #[arg(long, value_name = "FILE", group = "whole", conflicts_with_all = ["format", "output"])]
     npz: Option<PathBuf>,
-    /// The same as `--format ro-crate --output FILE`: all files of the run with what made them, as one archive.
+    /// Same as `--format ro-crate --output FILE`: all files of the run with what made them, as one archive.
     #[arg(long, value_name = "FILE.zip", group = "whole", conflicts_with_all = ["format", "output"])]
     ro_crate: Option<PathBuf>,
-    /// The same as `--format tensorboard --output DIR`: event files below a folder.
+    /// Same as `--format tensorboard --output DIR`: event files below a folder.
     #[arg(long, value_name = "DIR", group = "whole", conflicts_with_all = ["format", "output"])]
     tensorboard: Option<PathBuf>,
-    /// The same as `--format projector --output DIR`: embeddings for TensorBoard's Embedding Projector.
+    /// Same as `--format projector --output DIR`: embeddings for TensorBoard's Embedding Projector.
     #[arg(long, value_name = "DIR", group = "whole", conflicts_with_all = ["format", "output"])]
     projector: Option<PathBuf>,
-    /// The same as `--format mlflow --output URL`: parameters, figures and tags to a server.
+    /// Same as `--format mlflow --output URL`: parameters, figures and tags to a server.
     #[arg(long, value_name = "URL", group = "whole", conflicts_with_all = ["format", "output"])]
     mlflow: Option<PathBuf>,
     /// The stage whose model, index or embeddings it is, where the run has several; of `onnx` also a stage `embed`, by whose
@@ -134,6 +134,18 @@ trait Format: Sync {
 /// Every format.
 const FORMATS: &[&dyn Format] =
     &[&torch::Torch, &torch_module::TorchModule, &torch_folder::TorchFolder, &onnx::Onnx, &safetensors::Safetensors];
+
+/// Every format of a whole run.
+const RUN_FORMATS: &[&dyn RunFormat] = &[
+    &ro_crate::RoCrate,
+    &tensorboard::Tensorboard,
+    &projector::Projector,
+    &npz::Npz,
+    &columns::Parquet,
+    &columns::Arrow,
+    &faiss::Faiss,
+    &mlflow::Mlflow,
+];
 
 /// A file that is to be written.
 struct Exported {
@@ -207,7 +219,7 @@ pub(super) fn exec(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, Error
     let output = output.map_or_else(|| PathBuf::from(format.file_name(&record.name)), Path::to_path_buf);
     let file = format.in_folder().map_or_else(|| output.clone(), |name| output.join(name));
     if format.in_folder().is_some() && output == Path::new("-") {
-        return Err(Error::usage("what is exported is written into a folder", "name one: `--torch DIR`"));
+        return Err(Error::usage("the export needs a folder", "name one: `--torch DIR`"));
     }
     if format.in_folder().is_some() && output.is_file() {
         return Err(Error::usage(format!("`{}` is a file", output.display()), "name a folder"));
@@ -224,7 +236,7 @@ pub(super) fn exec(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, Error
     }
     let writing = LeftToEnd::begin();
     for (path, bytes) in files {
-        let help = "choose a file in a folder that you may write: `--output FILE`";
+        let help = "choose a file in a writable folder: `--output FILE`";
         sink::write(&path, bytes).map_err(|error| sink::unwritable(&path, &error, help))?;
     }
     drop(writing);
@@ -299,14 +311,14 @@ fn say(
 fn refuse_overwriting(output: &Path, force: bool) -> Result<(), Error> {
     let at = output.display();
     if output == Path::new("-") {
-        return Err(Error::usage("what is exported is written into a file", "name one: `--output FILE`"));
+        return Err(Error::usage("the export needs a file", "name one: `--output FILE`"));
     }
     if output.is_dir() {
         return Err(Error::usage(format!("`{at}` is a folder"), "name a file: `--output FILE`"));
     }
     if output.is_file() && !force {
         let help = "choose another `--output`, or overwrite it with `--force`";
-        return Err(Error::usage(format!("`{at}` is there already"), help));
+        return Err(Error::usage(format!("`{at}` already exists"), help));
     }
     Ok(())
 }

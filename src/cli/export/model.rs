@@ -62,7 +62,7 @@ impl StoredModel {
             let base = lineage::made(record, &features.of).filter(|_| behind < record.stages.len());
             let base = base.ok_or_else(|| {
                 let message =
-                    format!("no stage of {} has left the model whose features `{}` takes", record.run, stage.id);
+                    format!("no stage of {} produced the model whose features `{}` takes", record.run, stage.id);
                 Error::usage(message, "run the experiment again")
             })?;
             let base = Files::read(record, base, store)?;
@@ -169,7 +169,7 @@ impl Files {
     fn read(record: &RunRecord, stage: &StageRecord, store: &Store) -> Result<Self, Error> {
         let gone = |why: String| {
             let help = format!("run it again, which computes what is missing: `simpipe run {}`", record.config);
-            Error::usage(format!("the store has no result of `{}` of {} any more{why}", stage.id, record.run), help)
+            Error::usage(format!("the store no longer has the result of `{}` of {}{why}", stage.id, record.run), help)
         };
         let entry = match store.lookup(stage.key.ok_or_else(|| nothing(record))?)? {
             Found::Hit(entry) => entry,
@@ -273,7 +273,7 @@ fn behind<'a>(record: &'a RunRecord, embed: &StageRecord) -> Result<&'a StageRec
         file.is_some_and(|(_, file)| Some(file.digest) == used)
     };
     with_model(record).into_iter().find(left).ok_or_else(|| {
-        let message = format!("no stage of {} has left the model that `{}` uses", record.run, embed.id);
+        let message = format!("no stage of {} produced the model that `{}` uses", record.run, embed.id);
         Error::usage(message, "run the experiment again")
     })
 }

@@ -71,7 +71,7 @@ impl RunFormat for Npz {
         }
         let bytes = zip.finish().map_err(unwritten)?.into_inner();
         let _writing = LeftToEnd::begin();
-        let help = "choose a file in a folder that you may write: `--output FILE`";
+        let help = "choose a file in a writable folder: `--output FILE`";
         sink::write(path, &bytes).map_err(|error| sink::unwritable(path, &error, help))?;
         let (count, said) = (print::thousands(vectors), shown(path.display()));
         Ok(Sent {

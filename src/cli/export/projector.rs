@@ -58,7 +58,7 @@ impl RunFormat for Projector {
         }
         if config.is_file() && !force {
             let help = "choose another folder, or overwrite it with `--force`";
-            return Err(Error::usage(format!("`{}` is there already", config.display()), help));
+            return Err(Error::usage(format!("`{}` already exists", config.display()), help));
         }
         let all = embeddings::of(run)?;
         let (mut text, mut files, mut vectors) = (String::new(), Vec::new(), 0);
@@ -87,7 +87,7 @@ impl RunFormat for Projector {
         files.push((config, text.into_bytes()));
         let _writing = LeftToEnd::begin();
         for (path, bytes) in &files {
-            let help = "choose a folder that you may write: `--projector DIR`";
+            let help = "choose a writable folder: `--projector DIR`";
             sink::write(path, bytes).map_err(|error| sink::unwritable(path, &error, help))?;
         }
         let paths: Vec<_> = files.iter().map(|(path, _)| path.to_string_lossy().into_owned()).collect();
@@ -136,12 +136,12 @@ fn sprite(one: &StoredEmbeddings) -> Result<Option<(usize, Vec<u8>)>, Error> {
     let mut pixels = vec![255_u8; 3 * width * width];
     for (place, id) in one.rows.example_id.iter().enumerate() {
         let found = one.images.find(*id)?;
-        let image = one.images.pixels(&found);
+        let image = one.images.pixels(&found)?;
         let (top, left) = (place / across * side, place % across * side);
         for y in 0..side {
             let row = 3 * ((top + y) * width + left);
             for (x, pixel) in pixels[row..row + 3 * side].chunks_exact_mut(3).enumerate() {
-                pixel.copy_from_slice(&colour(found.shape, image, (y, x), side));
+                pixel.copy_from_slice(&colour(found.shape, &image, (y, x), side));
             }
         }
     }

@@ -22,7 +22,7 @@ use simpipe_base::interrupt::LeftToEnd;
 /// A Process Run Crate.
 pub(super) struct RoCrate;
 
-const HELP: &str = "choose a file in a folder that you may write: `--ro-crate FILE.zip`";
+const HELP: &str = "choose a file in a writable folder: `--ro-crate FILE.zip`";
 /// Bytes that are hashed and written at a time.
 const PIECE: usize = 1 << 20;
 /// From this size on an entry needs the larger numbers of ZIP64; far below 4 GiB, for packing may make bytes more.

@@ -78,7 +78,7 @@ impl RunFormat for Tensorboard {
         }
         let _writing = LeftToEnd::begin();
         for (path, bytes) in &files {
-            let help = "choose a folder that you may write: `--tensorboard DIR`";
+            let help = "choose a writable folder: `--tensorboard DIR`";
             sink::write(path, bytes).map_err(|error| sink::unwritable(path, &error, help))?;
         }
         let paths: Vec<_> = files.iter().map(|(path, _)| path.to_string_lossy().into_owned()).collect();

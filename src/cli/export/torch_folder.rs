@@ -52,7 +52,7 @@ impl Format for TorchFolder {
         let weights = Torch.file(model)?;
         let numbers: usize = weights.tensors.iter().map(|row| row.shape.iter().product::<usize>()).sum();
         let words = format!(
-            "; {} numbers in all, and {MODULE} beside it, whose `load()` takes them",
+            "; {} numbers in all, and {MODULE} next to it, whose `load()` reads them",
             print::thousands(numbers)
         );
         let facts = [("module".to_owned(), json!(MODULE)), ("numbers".to_owned(), json!(numbers))];

@@ -1,6 +1,6 @@
 //! Formats that take a run as a whole: its record, its figures, its files.
 //!
-//! A format is a file beside this one, a [`RunFormat`], and a line in [`RUN_FORMATS`].
+//! A format is a file beside this one, a [`RunFormat`], and a line in [`RUN_FORMATS`](super::RUN_FORMATS).
 
 use std::path::PathBuf;
 
@@ -29,18 +29,6 @@ pub(super) trait RunFormat: Sync {
     /// Writes or sends it; `force`: whether what is there may be replaced, or sent once more.
     fn write(&self, run: &StoredRun<'_>, output: &str, force: bool) -> Result<Sent, Error>;
 }
-
-/// Every format of a whole run.
-pub(super) const RUN_FORMATS: &[&dyn RunFormat] = &[
-    &super::ro_crate::RoCrate,
-    &super::tensorboard::Tensorboard,
-    &super::projector::Projector,
-    &super::npz::Npz,
-    &super::columns::Parquet,
-    &super::columns::Arrow,
-    &super::faiss::Faiss,
-    &super::mlflow::Mlflow,
-];
 
 /// What was written or sent.
 pub(super) struct Sent {
@@ -75,7 +63,7 @@ impl StoredRun<'_> {
         let gone = |why: String| {
             let help = format!("run it again, which computes what is missing: `simpipe run {}`", self.record.config);
             Error::usage(
-                format!("the store has no result of `{}` of {} any more{why}", stage.id, self.record.run),
+                format!("the store no longer has the result of `{}` of {}{why}", stage.id, self.record.run),
                 help,
             )
         };

@@ -21,7 +21,7 @@ use simpipe_plan::Plan;
 use simpipe_runner::Outcome;
 use simpipe_runner::status::Freshness;
 
-/// Draw the stages of an experiment and what each reads from which.
+/// Draw the stages of an experiment and what each reads from which other.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe graph configs/cifar10.toml --output graph.svg
@@ -33,10 +33,10 @@ pub(super) struct GraphArgs {
     experiment: ExperimentOptions,
     #[command(flatten)]
     place: PlaceOptions,
-    /// How to draw [default: by the ending of --output, else dot].
+    /// Output format [default: by the extension of --output, else dot].
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Mark what a run would do with each stage: fresh, stale or maybe stale.
+    /// Mark each stage as fresh, stale or maybe stale.
     #[arg(long)]
     status: bool,
     /// Write to a file instead of standard output, which is `-`.
@@ -161,8 +161,8 @@ fn format_of(args: &GraphArgs) -> Result<Format, Error> {
         "mmd" | "mermaid" | "md" => Ok(Format::Mermaid),
         "svg" => Ok(Format::Svg),
         _ => Err(Error::usage(
-            format!("`{}` does not say which format is wanted", path.display()),
-            "end it in `.svg`, `.dot` or `.mmd`, or give `--format`",
+            format!("the format is not known from `{}`", path.display()),
+            "use the extension `.svg`, `.dot` or `.mmd`, or `--format`",
         )),
     }
 }
@@ -170,7 +170,7 @@ fn format_of(args: &GraphArgs) -> Result<Format, Error> {
 fn write_file(path: &Path, text: &str) -> Result<(), Error> {
     let _writing = simpipe_base::interrupt::LeftToEnd::begin();
     sink::write(path, text.as_bytes())
-        .map_err(|error| sink::unwritable(path, &error, "name a file in a folder that you may write"))
+        .map_err(|error| sink::unwritable(path, &error, "name a file in a writable folder"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use super::super::print::{self, shown};
 use super::super::toml_text::quoted;
 use super::Refusal;
 use super::paths::{real, shortest};
-use super::text::counted;
 use simpipe_base::param;
 use simpipe_base::suggest;
 use simpipe_data::source::{Source, SplitCounts, SplitRule, Survey};
@@ -30,6 +29,8 @@ pub(super) struct Collection {
     pub(super) held_out: Option<HeldOut>,
     /// Whether there are enough classes to test some that are never trained on.
     pub(super) can_be_unseen: bool,
+    /// Whether copies of what is trained on may be tested: a picture was seen in two classes, or not all were looked at.
+    pub(super) copies: bool,
     /// Height, width and channels of what the network sees.
     pub(super) image: [usize; 3],
     /// How many images looked at have pixels that are not opaque.
@@ -61,8 +62,12 @@ pub(super) struct HeldOut {
 const UNSEEN: (f64, f64) = (0.2, 0.4);
 /// The share of the images that the digests of their pixels hold out.
 const HELD_OUT: f64 = 0.1;
-/// Fewer images of a class than this are not divided by chance: it might leave none.
+/// Fewer images of a class than this are not divided by chance, which might leave none, but by a share of each class.
 const DIVIDED: usize = 150;
+/// That share is one of so many.
+const EACH: usize = 5;
+/// Classes of so many images have two to spare for each split, should some images be copies of others.
+const APART: usize = 8;
 
 /// One split of a collection.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +89,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
     let config = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let path = shortest(&survey.root, config);
     let path = path.to_str().ok_or_else(|| {
-        Refusal::new("the folder's path is not valid UTF-8, and TOML is", "rename the folder, or go through a link")
+        Refusal::new("the folder's path is not valid UTF-8, as TOML requires", "rename the folder, or use a link")
     })?;
     let (shares, held_shares) = shares(&survey.rule);
     let mut source = format!(", resize = [{}, {}]", size[0], size[1]);
@@ -112,7 +117,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
     if let (Some(held_out), SplitRule::Images(_)) = (&held_out, &survey.rule) {
         train.counts.iter_mut().zip(&held_out.split.counts).for_each(|(count, held_out)| *count += held_out);
     }
-    let collection = Collection {
+    let mut collection = Collection {
         source: source_of(&shares),
         subject: real(folder).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned()),
         train,
@@ -120,6 +125,7 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
         held_out,
         image: [size[0], size[1], channels],
         can_be_unseen: self::unseen(&survey.classes, &survey.counts).is_some(),
+        copies: !survey.twins.is_empty() || !everything,
         transparent: survey.transparent,
         exact: everything || survey.broken.is_empty(),
         notes: notes(&survey, resize_note),
@@ -128,9 +134,9 @@ pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bo
     };
     let all = survey.counts.keys().filter(|name| **name != survey.train).cloned().collect();
     let tested = survey.counts.contains_key(&survey.test);
-    match unseen {
+    match unseen || (tested && collection.is_divided_anew()) {
         true => collection.by_class(&source_of(""), &survey.counts),
-        false if tested => Ok(collection.divided_by_chance(all)),
+        false if tested => Ok(collection.divided(all)),
         false => collection.tested_by_chance(),
     }
 }
@@ -165,13 +171,30 @@ fn unread(survey: &Survey) -> Option<String> {
 }
 
 impl Collection {
+    /// Whether other classes are tested than trained on, and none are held out to find thresholds with: then all of them are
+    /// divided anew, and that is noted.
+    fn is_divided_anew(&mut self) -> bool {
+        let mut counts = self.train.counts.iter().zip(&self.test.counts);
+        let apart = counts.all(|(train, test)| *train == 0 || *test == 0);
+        let anew = apart && self.held_out.is_none() && self.can_be_unseen;
+        if anew {
+            let note = "no class of `test` is in `train`, and thresholds are found with classes of neither: the `split` of the \
+                        dataset divides all classes anew; `simpipe docs split` has other ways";
+            self.notes.push(note.to_owned());
+        }
+        anew
+    }
+
     /// The same images with classes for testing that are never trained on.
     fn by_class(mut self, source: &str, counts: &BTreeMap<String, Vec<usize>>) -> Result<Self, Refusal> {
+        if self.pairs() == 0 {
+            return Err(self.explained(self.lone()));
+        }
         let [train, split, test] = unseen(&self.classes, counts).ok_or_else(|| {
-            let message = format!("{} classes are too few to keep some of them unseen", self.classes.len());
+            let message = format!("{} classes are too few to keep some unseen", self.classes.len());
             self.explained(Refusal::new(
                 message,
-                "leave out `--unseen-classes`, or bring at least 7 classes of two images each",
+                "leave out `--unseen-classes`, or use at least 7 classes of two images each",
             ))
         })?;
         let rule = Some(format!("{{ classes = {{ validation = {}, test = {} }} }}", UNSEEN.0, UNSEEN.1));
@@ -182,9 +205,14 @@ impl Collection {
 
     /// Of a table that says no splits, where classes are large: shares of the images for testing and validation.
     fn tested_by_chance(mut self) -> Result<Self, Refusal> {
-        let least = self.train.counts.iter().copied().filter(|count| *count > 0).min().unwrap_or(0);
-        if least < DIVIDED {
-            let message = "the table has no column `split`, and its classes are too small to be divided by chance";
+        if self.pairs() == 0 {
+            return Err(self.explained(self.lone()));
+        }
+        if self.smallest() < DIVIDED {
+            if self.can_be_stratified() {
+                return Ok(self.tested_by_shares());
+            }
+            let message = "the table has no column `split`, and its classes are too small to split at random";
             let unseen = if self.can_be_unseen { "test whole classes with `--unseen-classes`, or " } else { "" };
             let help = format!("{unseen}add a column `split` of `train` and `test`");
             return Err(self.explained(Refusal::new(message, help)));
@@ -195,10 +223,58 @@ impl Collection {
         };
         // Chance gives a fifth to `test`, more or less: what is indexed and asked is surely there with three of four.
         let (train, held_out, test) = (part(TRAIN, 70), part(VALIDATION, 10), part(TEST, 15));
+        let untested = part(TRAIN, 85);
         let rule = Some(format!("{{ images = {{ validation = {HELD_OUT}, test = 0.2 }} }}"));
         self.held_out = Some(HeldOut { source: self.source.clone(), rule, train, split: held_out, by_class: false });
-        (self.test, self.exact) = (test, false);
+        (self.train, self.test, self.exact) = (untested, test, false);
         Ok(self)
+    }
+
+    /// Of such a table with smaller classes: exact shares of each class.
+    fn tested_by_shares(mut self) -> Self {
+        let split = |name: &str, counts: Vec<usize>| Split { name: name.to_owned(), counts };
+        let (rest, test) = fifths(&self.train.counts, &self.train.counts);
+        let (train, held_out) = fifths(&rest, &self.train.counts);
+        self.held_out = Some(HeldOut {
+            source: self.source.clone(),
+            rule: Some("{ images = { validation = 0.2, test = 0.2, stratified = true } }".to_owned()),
+            train: split(TRAIN, train),
+            split: split(VALIDATION, held_out),
+            by_class: false,
+        });
+        // Copies of an image stay together, which may move some.
+        (self.train, self.test, self.exact) = (split(TRAIN, rest), split(TEST, test), false);
+        self
+    }
+
+    /// Images of the smallest class that there is in training.
+    fn smallest(&self) -> usize {
+        self.train.counts.iter().copied().filter(|count| *count > 0).min().unwrap_or(0)
+    }
+
+    /// Whether a share of each class leaves, and gives, at least two images of two classes.
+    fn can_be_stratified(&self) -> bool {
+        self.train.counts.iter().filter(|count| **count >= APART).count() >= 2
+    }
+
+    /// Classes of two images or more.
+    fn pairs(&self) -> usize {
+        let held_out = self.held_out.as_ref().map(|held_out| &held_out.split.counts);
+        let count = |label: usize| {
+            let held_out = held_out.and_then(|counts| counts.get(label)).copied().unwrap_or(0);
+            self.train.counts[label] + self.test.counts[label] + held_out
+        };
+        (0..self.classes.len()).filter(|label| count(*label) > 1).count()
+    }
+
+    /// Every image is a class of its own: such a set is trained on by two views of each, and nothing in it can be looked up.
+    fn lone(&self) -> Refusal {
+        let classes = print::thousands(self.classes.len());
+        Refusal::new(
+            format!("none of the {classes} classes has two images, so that no image has another to be found by"),
+            "add a second image of some classes; a config of your own can train on views of each image with `sampler = \
+             \"single-shot\"` and `views = 2`: see `simpipe docs single-shot`",
+        )
     }
 
     /// A refusal for too few images, with the way out that there is.
@@ -206,7 +282,7 @@ impl Collection {
         if let Some(unread) = &self.unread {
             return Refusal::new(
                 format!("{}: {unread}", refusal.message),
-                "convert them to JPEG or PNG, or take these classes away",
+                "convert them to JPEG or PNG, or remove these classes",
             );
         }
         refusal
@@ -214,19 +290,14 @@ impl Collection {
 
     /// What can be done where the images of classes are too few to be divided.
     pub(super) fn way_out(&self, refusal: Refusal) -> Refusal {
-        let held_out = self.held_out.as_ref().map(|held_out| &held_out.split.counts);
-        let count = |label: &usize| {
-            let held_out = held_out.and_then(|counts| counts.get(*label)).copied().unwrap_or(0);
-            self.train.counts[*label] + self.test.counts[*label] + held_out
-        };
-        let usable = (0..self.classes.len()).filter(|label| count(label) > 1).count();
+        let usable = self.pairs();
         let help = if self.can_be_unseen {
-            "the classes are too small to set images apart: test whole classes with `--unseen-classes`, which writes \
+            "the classes are too small to hold images back: test whole classes with `--unseen-classes`, which writes \
              `split = { classes = .. }`"
                 .to_owned()
         } else if usable >= 4 {
-            "the classes are too small to set images apart: bring 6 images of each, or 7 classes for `--unseen-classes`; a \
-             config of your own tests half of the classes with `split = { classes = { test = 0.5 } }`"
+            "the classes are too small to hold images back: use 6 images of each, or 7 classes for `--unseen-classes`; \
+             a config of your own can test half of the classes with `split = { classes = { test = 0.5 } }`"
                 .to_owned()
         } else {
             format!("{}, at least 6 of each of two classes", refusal.help)
@@ -234,29 +305,42 @@ impl Collection {
         self.explained(Refusal { help, ..refusal })
     }
 
-    /// Where nothing is held out yet and classes are large: a share of the training images, the splits `keep` as they are.
-    fn divided_by_chance(mut self, keep: Vec<String>) -> Self {
-        let least = self.train.counts.iter().copied().filter(|count| *count > 0).min().unwrap_or(0);
+    /// Where nothing is held out yet and classes are large enough: a share of the training images, by chance or of each class;
+    /// the splits `keep` as they are.
+    fn divided(mut self, keep: Vec<String>) -> Self {
+        let by_chance = self.smallest() >= DIVIDED;
         // Images held out would join those of a split of that name.
-        if self.held_out.is_some() || least < DIVIDED || keep.iter().any(|name| name == VALIDATION) {
+        if self.held_out.is_some()
+            || !(by_chance || self.can_be_stratified())
+            || keep.iter().any(|name| name == VALIDATION)
+        {
             return self;
         }
         // Without a kept `test` a fifth would become one, which nothing here looks at.
         let tested = if keep.iter().any(|name| name == TEST) { "" } else { "test = 0.0, " };
         let keep: Vec<String> = keep.iter().map(|name| quoted(name)).collect();
-        let part = |name: &str, tenths: usize| Split {
-            name: name.to_owned(),
-            counts: self.train.counts.iter().map(|count| count * tenths / 10).collect(),
+        let part = |tenths: usize| self.train.counts.iter().map(|count| count * tenths / 10).collect();
+        let (share, (train, held_out)) = match by_chance {
+            true => (format!("validation = {HELD_OUT}"), (part(9), part(1))),
+            false => ("validation = 0.2, stratified = true".to_owned(), fifths(&self.train.counts, &self.train.counts)),
         };
         self.held_out = Some(HeldOut {
             source: self.source.clone(),
-            rule: Some(format!("{{ images = {{ validation = {HELD_OUT}, {tested}keep = [{}] }} }}", keep.join(", "))),
-            train: part("train", 9),
-            split: part("validation", 1),
+            rule: Some(format!("{{ images = {{ {share}, {tested}keep = [{}] }} }}", keep.join(", "))),
+            train: Split { name: TRAIN.to_owned(), counts: train },
+            split: Split { name: VALIDATION.to_owned(), counts: held_out },
             by_class: false,
         });
         self
     }
+}
+
+/// What is left of each class, and what goes, where a fifth of `all` its images, rounded up, is taken of those that are left:
+/// the rule of `stratified`, which leaves one.
+fn fifths(left: &[usize], all: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let taken = |(left, all): (&usize, &usize)| all.div_ceil(EACH).min(left.saturating_sub(1));
+    let taken: Vec<usize> = left.iter().zip(all).map(taken).collect();
+    (left.iter().zip(&taken).map(|(left, taken)| left - taken).collect(), taken)
 }
 
 /// Training, validation and test with classes of their own; `None` where one of them would not have two classes of two images.
@@ -279,22 +363,22 @@ fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
     let mut notes: Vec<String> = resize.into_iter().collect();
     if survey.checked < survey.files {
         let (checked, files) = (print::thousands(survey.checked), print::thousands(survey.files));
-        notes.push(format!("{checked} of {files} files were read to know sizes and find broken ones"));
+        notes.push(format!("{checked} of {files} files were read to find sizes and broken files"));
     }
     if survey.transparent > 0 {
-        let (images, read) = (counted(survey.transparent, "image", "images"), print::thousands(survey.checked));
+        let (images, read) = (print::counted(survey.transparent, "image", "images"), print::thousands(survey.checked));
         notes.push(format!(
-            "with transparent pixels: {images} of {read} looked at; white is seen behind them, another colour with \
-             `background` of the source"
+            "with transparent pixels: {images} of {read} checked; they are drawn on white, or on the source's \
+             `background`"
         ));
     }
     if let Some((one, other)) = survey.twins.first() {
-        let pictures = counted(survey.twins.len(), "picture stands", "pictures stand");
+        let pictures = print::counted(survey.twins.len(), "picture stands", "pictures stand");
         notes.push(format!("{pictures} in two classes, such as `{one}` and `{other}`: one of the two is wrong"));
     }
     if let Some((name, reason)) = survey.broken.first() {
-        let files = counted(survey.broken.len(), "file", "files");
-        notes.push(format!("unreadable and left out: {files}, such as `{name}` ({reason})"));
+        let files = print::counted(survey.broken.len(), "file", "files");
+        notes.push(format!("unreadable and skipped: {files}, such as `{name}` ({reason})"));
     }
     notes.extend(unread(survey));
     notes
@@ -347,9 +431,7 @@ pub(super) fn of_dataset(name: &str, unseen: bool) -> Result<Collection, Refusal
     if !known.contains(&name) {
         let help = match name {
             "image-folder" => "name the folder: `simpipe init FOLDER`".to_owned(),
-            "omniglot" => {
-                "its classes are known once its archives are there: start from configs/omniglot.toml".to_owned()
-            }
+            "omniglot" => "its classes are known only from its archives: start from configs/omniglot.toml".to_owned(),
             _ => suggest::help(name, &known),
         };
         return Err(Refusal::new(format!("there is no built-in dataset `{}`", shown(name)), help));
@@ -369,6 +451,7 @@ pub(super) fn of_dataset(name: &str, unseen: bool) -> Result<Collection, Refusal
         source: quoted(name),
         subject: description.split(" (").next().unwrap_or(description).to_owned(),
         can_be_unseen: self::unseen(&classes, &both).is_some(),
+        copies: false,
         classes,
         train,
         test,
@@ -381,7 +464,7 @@ pub(super) fn of_dataset(name: &str, unseen: bool) -> Result<Collection, Refusal
     };
     match unseen {
         true => collection.by_class(&quoted(name), &both),
-        false => Ok(collection.divided_by_chance(vec![TEST.to_owned()])),
+        false => Ok(collection.divided(vec![TEST.to_owned()])),
     }
 }
 
@@ -408,6 +491,7 @@ mod tests {
             test: counts(1),
             held_out: None,
             can_be_unseen: classes >= 7,
+            copies: false,
             image: [32, 32, 3],
             transparent: 0,
             exact: true,
@@ -435,8 +519,24 @@ mod tests {
         let held_out = divided.held_out.unwrap();
         assert_eq!((held_out.train.counts[0], held_out.split.counts[0], divided.test.counts[0]), (140, 20, 30));
         assert_eq!(held_out.rule.as_deref(), Some("{ images = { validation = 0.1, test = 0.2 } }"));
-        let refused = large(20).tested_by_chance().unwrap_err();
+        let refused = large(7).tested_by_chance().unwrap_err();
         assert!(refused.help.contains("--unseen-classes") && refused.help.contains("column `split`"), "{refused:?}");
+    }
+
+    #[test]
+    fn smaller_classes_give_an_exact_share_each() {
+        let bare = Collection { test: Split { name: "test".into(), counts: vec![0; 8] }, ..small(10, 8) };
+        let divided = bare.tested_by_chance().unwrap();
+        let held_out = divided.held_out.unwrap();
+        assert_eq!((held_out.train.counts[0], held_out.split.counts[0], divided.test.counts[0]), (5, 2, 2));
+        assert_eq!(divided.train.counts[0], 7, "those that are held out are no test images");
+        assert_eq!(held_out.rule.as_deref(), Some("{ images = { validation = 0.2, test = 0.2, stratified = true } }"));
+        let held_out = small(13, 3).divided(vec!["test".to_owned()]).held_out.unwrap();
+        assert_eq!((held_out.train.counts[0], held_out.split.counts[0]), (9, 3));
+        let rule = "{ images = { validation = 0.2, stratified = true, keep = [\"test\"] } }";
+        assert_eq!(held_out.rule.as_deref(), Some(rule));
+        assert_eq!(small(6, 3).divided(vec!["test".to_owned()]).held_out, None, "too few to spare any");
+        assert_eq!(fifths(&[1, 2, 6, 0], &[1, 2, 6, 0]), (vec![1, 1, 4, 0], vec![0, 1, 2, 0]));
     }
 
     #[test]

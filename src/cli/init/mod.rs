@@ -29,7 +29,7 @@ use simpipe_spec as spec;
 #[derive(Debug, Args)]
 #[command(
     after_help = "The folder holds <class>/<image> or <split>/<class>/<image>; images are JPEG, PNG, WebP, GIF, BMP or TIFF. A \
-table is CSV, TSV, JSON Lines or Parquet with the columns `path`, `label` and, if it says so, `split`.
+table is CSV, TSV, JSON Lines or Parquet with the columns `path`, `label` and, optionally, `split`.
 
 Examples:
   simpipe init photos
@@ -43,28 +43,28 @@ pub(super) struct InitArgs {
     /// A folder of images, or a table that lists them.
     #[arg(value_name = "FOLDER", conflicts_with_all = ["from", "dataset"])]
     folder: Option<PathBuf>,
-    /// The same, as an option.
+    /// Same as FOLDER.
     #[arg(long, value_name = "FOLDER", conflicts_with = "dataset")]
     from: Option<PathBuf>,
     /// A built-in dataset instead: cifar10-sample, cifar10, cifar100, fashion-mnist or mnist.
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
-    /// Test classes that are never trained on, in place of other images of the same classes.
+    /// Test on classes that are never trained on, instead of other images of the same classes.
     #[arg(long)]
     unseen_classes: bool,
-    /// Weights of a network that somebody else trained: the config trains a head on its features.
+    /// Weights of a pretrained network, or the network in ONNX: the config trains a head on its features.
     #[arg(long, value_name = "FILE")]
     backbone: Option<PathBuf>,
-    /// Which network the weights are of [default: told by their tensors].
+    /// Architecture of the weights [default: recognised by their tensors].
     #[arg(long, value_name = "NAME", requires = "backbone")]
     architecture: Option<String>,
-    /// The experiment's name [default: that of the folder or dataset].
+    /// Name of the experiment [default: that of the folder or dataset].
     #[arg(long)]
     name: Option<String>,
     /// The config to write [default: configs/NAME.toml of the project].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Overwrite a config that is there.
+    /// Overwrite an existing config.
     #[arg(long)]
     force: bool,
     /// Print JSON.
@@ -112,12 +112,12 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         (None, None) => return Err(nothing_named().into()),
     };
     if let Some([_, _, 1]) = backbone.as_ref().map(|_| images.image) {
-        let message = "the images of this dataset are grey, and a backbone sees colour";
+        let message = "the images of this dataset are grey, and a backbone needs colour";
         return Err(Refusal::new(message, "leave out `--backbone`, or give the images as a folder").into());
     }
     let recipe = Recipe::of(&images, backbone)?;
     let text = text::config(&name, &output.display().to_string(), &images, &recipe);
-    let help = "choose a file in a folder that you may write: `--output FILE`";
+    let help = "choose a file in a writable folder: `--output FILE`";
     let writing = LeftToEnd::begin();
     sink::write(&output, text.as_bytes()).map_err(|error| sink::unwritable(&output, &error, help))?;
     if args.output.is_none() {
@@ -138,7 +138,8 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     } else {
         say(&output, &images, &warnings, out)?;
         if text::could_be_unseen(&images, &recipe) {
-            let hint = "These figures will be about classes that were trained on. Add `--unseen-classes --force` to test others.";
+            let hint = "The results will be about classes that were trained on. To test new classes, add \
+                        `--unseen-classes --force`.";
             writeln!(out, "\n{hint}")?;
         }
     }
@@ -149,12 +150,12 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
 fn mark(project: &Path) -> Result<(), Error> {
     let (file, text) = (
         project.join(spec::PROJECT_FILE),
-        "# This folder is a simpipe project: results go to artifacts/ beside this file.\n",
+        "# This folder is a simpipe project: results go to artifacts/ next to this file.\n",
     );
     if spec::project_above(project).is_some() {
         return Ok(());
     }
-    let help = "give a folder that you may write, or `--output FILE`";
+    let help = "choose a writable folder, or `--output FILE`";
     sink::write(&file, text.as_bytes()).map_err(|error| sink::unwritable(&file, &error, help))
 }
 
@@ -206,14 +207,14 @@ fn warnings(images: &Collection, recipe: &Recipe) -> Vec<String> {
         let more = draw.tiny.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let split = shown(&split.name);
-        warnings.push(format!("classes with too few images in `{split}` are left out: {}{more}", names.join(", ")));
+        warnings.push(format!("classes with too few images in `{split}` are skipped: {}{more}", names.join(", ")));
     }
     warnings
 }
 
 fn nothing_named() -> Refusal {
     Refusal::new(
-        "say what the images are: a folder, or a built-in dataset",
+        "name a folder of images or a built-in dataset",
         format!("`simpipe init FOLDER`, or `simpipe init --dataset NAME` with {}", suggest::one_of(&datasets())),
     )
 }
@@ -255,7 +256,7 @@ fn refuse_overwriting(output: &Path, force: bool) -> Result<(), Refusal> {
     }
     if output.exists() && !force {
         let help = "choose another `--output` or `--name`, or overwrite it with `--force`";
-        return Err(Refusal::new(format!("`{at}` is there already"), help));
+        return Err(Refusal::new(format!("`{at}` already exists"), help));
     }
     Ok(())
 }

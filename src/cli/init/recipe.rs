@@ -128,10 +128,7 @@ impl Draw {
         };
         let usable = [few, 2].into_iter().map(with).find(|labels| labels.len() >= 2).ok_or_else(|| {
             let message = format!("the split `{}` needs two classes with two images each", split.name);
-            Refusal::new(
-                message,
-                "metric learning compares images of one class with those of others: bring more images",
-            )
+            Refusal::new(message, "metric learning compares images of one class with those of others: add images")
         })?;
         let tiny: Vec<usize> = with(1).into_iter().filter(|label| !usable.contains(label)).collect();
         let smallest = usable.iter().map(|label| split.counts[*label]).min().unwrap_or(0);
@@ -198,6 +195,7 @@ mod tests {
             image: [32, 32, 3],
             held_out: None,
             can_be_unseen: false,
+            copies: false,
             transparent: 0,
             exact: true,
             notes: Vec::new(),

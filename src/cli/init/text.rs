@@ -32,11 +32,6 @@ pub(super) fn config(name: &str, file: &str, images: &Collection, recipe: &Recip
     .concat()
 }
 
-/// `1 class`, `3 classes`.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{} {}", print::thousands(count), if count == 1 { one } else { many })
-}
-
 /// What is held out, where the recipe uses it.
 fn held_out<'a>(images: &'a Collection, recipe: &Recipe) -> Option<&'a HeldOut> {
     images.held_out.as_ref().filter(|_| recipe.held_out.is_some())
@@ -56,7 +51,7 @@ fn dataset(images: &Collection, recipe: &Recipe) -> String {
     if could_be_unseen(images, recipe) {
         line(
             &mut text,
-            "# `simpipe init --unseen-classes` writes a config that tests classes which are never trained on.",
+            "# `simpipe init --unseen-classes` writes a config that tests classes that are never trained on.",
         );
     }
     text + "\n"
@@ -71,7 +66,7 @@ fn head(name: &str, file: &str, images: &Collection, recipe: &Recipe) -> String 
     let (file, subject, classes) = (shown(file), shown(&images.subject), images.classes.len());
     let mut text = format!(
         "# {file}: a first experiment on {subject}, {} of {classes} classes.\n",
-        counted(train + test, "image", "images")
+        print::counted(train + test, "image", "images")
     );
     text += "# It runs as it is; every value below may be changed.\n#\n";
     table(&mut text, images, held_out.filter(|held_out| held_out.by_class));
@@ -114,10 +109,12 @@ fn table(text: &mut String, images: &Collection, held_out: Option<&HeldOut>) {
         let most = split.counts.iter().max().copied().unwrap_or(0);
         let least = split.counts.iter().filter(|count| **count > 0).min().copied().unwrap_or(0);
         let size = match least == most {
-            true => counted(most, "image", "images"),
-            false => format!("{least} to {} (median {})", counted(most, "image", "images"), median(&split.counts)),
+            true => print::counted(most, "image", "images"),
+            false => {
+                format!("{least} to {} (median {})", print::counted(most, "image", "images"), median(&split.counts))
+            }
         };
-        line(text, &format!("#   `{name}`: {size} a class"));
+        line(text, &format!("#   `{name}`: {size} per class"));
     }
     text.push_str("#\n");
 }
@@ -125,8 +122,8 @@ fn table(text: &mut String, images: &Collection, held_out: Option<&HeldOut>) {
 /// The classes of a pool: all, or those with enough images.
 fn class_list(images: &Collection, draw: &Draw) -> String {
     let Some(labels) = &draw.labels else { return "class-list = \"all\"\n".to_owned() };
-    let left_out = counted(draw.tiny.len(), "class", "classes");
-    let mut text = format!("class-list = [                # without {left_out} of too few images\n");
+    let left_out = print::counted(draw.tiny.len(), "class", "classes");
+    let mut text = format!("class-list = [                # without {left_out} with too few images\n");
     let mut row = String::new();
     for label in labels {
         let name = &images.classes[*label];
@@ -180,7 +177,7 @@ fn sample_validation(images: &Collection, recipe: &Recipe) -> String {
 
 /// The network that is there already, and the splits that it makes features of.
 fn backbone(images: &Collection, recipe: &Recipe) -> String {
-    let Some(Pretrained { architecture, weights }) = &recipe.backbone else { return String::new() };
+    let Some(Pretrained { layer, note }) = &recipe.backbone else { return String::new() };
     let held_out = held_out(images, recipe);
     let train = held_out.map_or(&images.train.name, |held_out| &held_out.train.name);
     let calibration = held_out.map(|held_out| ("sample-features-calibration", &held_out.split.name));
@@ -194,17 +191,11 @@ fn backbone(images: &Collection, recipe: &Recipe) -> String {
     }
     line(
         &mut text,
-        "[backbone]                    # loaded, not trained: `features` and what follows reads what it gives",
+        "[backbone]                    # loaded, not trained: its features are what the head is trained on",
     );
     line(&mut text, "layers = [");
-    line(
-        &mut text,
-        &format!(
-            "  {{ backbone = {{ architecture = {}, weights = {weights}, freeze = true }} }},",
-            quoted(architecture)
-        ),
-    );
-    line(&mut text, "]                             # `size = 128` in the backbone is quicker and sees less detail\n");
+    line(&mut text, &format!("  {layer},"));
+    line(&mut text, &format!("]                             # {note}\n"));
     text
 }
 
@@ -224,6 +215,10 @@ fn train(recipe: &Recipe) -> String {
     text + "]\n\n"
 }
 
+/// Without this a copy of what is indexed, or was trained on, ends the run once it has been trained.
+const ALLOWED: &str =
+    "allow-overlap = true          # there may be copies: the report says how many, and counts without them";
+
 fn evaluation(images: &Collection, recipe: &Recipe) -> String {
     let mut text = match recipe.held_out {
         Some(_) => {
@@ -242,14 +237,14 @@ fn evaluation(images: &Collection, recipe: &Recipe) -> String {
         Evaluation::Halves { index, queries } => {
             line(&mut text, "[index]                       # the first half of the test images, in shuffled order");
             line(&mut text, &format!("slice = {{ begin = 0, size = {index} }}\n"));
-            line(&mut text, "[match]                       # the other half asks: no query meets itself");
+            line(&mut text, "[match]                       # the other half are the queries: none matches itself");
             line(&mut text, &format!("slice = {{ begin = {index}, size = {queries} }}"));
         }
         Evaluation::LeaveOneOut => {
             let few = median(&images.test.counts);
             line(
                 &mut text,
-                &format!("[index]                       # {few} test images a class are too few to be halved"),
+                &format!("[index]                       # {few} test images per class are too few to halve"),
             );
             line(&mut text, "slice = \"all\"\n");
             line(&mut text, "[match]                       # each test image is looked up among all others");
@@ -257,15 +252,26 @@ fn evaluation(images: &Collection, recipe: &Recipe) -> String {
         }
     }
     line(&mut text, &format!("neighbours = {neighbours}"));
+    if images.copies {
+        line(&mut text, ALLOWED);
+    }
     let unknown = free_word(&images.classes);
     if images.classes.iter().any(|class| class == "Unknown") {
         line(
             &mut text,
-            &format!("unknown-label = {}   # what no match is called: `Unknown` is a class here", quoted(&unknown)),
+            &format!("unknown-label = {}   # the word for no match: `Unknown` is a class here", quoted(&unknown)),
         );
     }
     text.push('\n');
-    text + "[calibrate]                   # the distance up to which a match is believed\nmetric = \"f1\"\n\
+    let evaluations: &[&str] = match (&recipe.backbone, &recipe.held_out) {
+        (Some(_), _) => &["evaluate-features", "evaluate"],
+        (None, Some(_)) => &["evaluate"],
+        (None, None) => &[],
+    };
+    for stage in evaluations.iter().filter(|_| images.copies) {
+        line(&mut text, &format!("[{stage}]\n{ALLOWED}\n"));
+    }
+    text + "[calibrate]                   # finds the distance up to which a match is believed\nmetric = \"f1\"\n\
             counting = \"open-set\"         # a query with a wrong label is missed; \"lookup\" counts as TensorFlow Similarity\n\n"
 }
 

@@ -37,8 +37,8 @@ pub(super) struct LockFile(BTreeMap<String, Node>);
 pub(super) fn place_of(config: &Path) -> Result<(PathBuf, String), Error> {
     let name = config.file_name().and_then(|name| name.to_str()).filter(|_| config.is_file());
     let name = name.ok_or_else(|| {
-        let message = format!("`{}` is no file that a lock could lie beside", config.display());
-        Error::usage(message, "name a config that lies in a folder")
+        let message = format!("`{}` is not a file that a lock can be next to", config.display());
+        Error::usage(message, "name a config in a folder")
     })?;
     Ok((config.with_file_name(NAME), name.to_owned()))
 }
@@ -67,7 +67,7 @@ impl LockFile {
                 return Err(Error::Spec(vec![Issue::at(&place, "format", message).help("use a newer simpipe")]));
             }
             _ => {
-                let issue = Issue::at(&Place::new(&source, 0..0), "format", "this is no lock: it has no `format`");
+                let issue = Issue::at(&Place::new(&source, 0..0), "format", "this is not a lock: it has no `format`");
                 return Err(Error::Spec(vec![torn(issue)]));
             }
         }
@@ -91,7 +91,7 @@ impl LockFile {
                 format!("the lock of `{name}` is torn: its `{SEAL}` is of other content"),
             );
             return Err(Error::Spec(vec![
-                issue.help(format!("take it from git again, or accept what is here: {}", write_it(config))),
+                issue.help(format!("restore it from git, or accept the current state: {}", write_it(config))),
             ]));
         }
         Ok(section)
@@ -175,7 +175,7 @@ fn seal(section: &Json) -> Digest {
 }
 
 fn torn(issue: Issue) -> Issue {
-    issue.help("take it from git again, or remove it and write it anew: `simpipe run CONFIG --lock`")
+    issue.help("restore it from git, or delete it and write it again: `simpipe run CONFIG --lock`")
 }
 
 /// What to do where a lock lacks something.

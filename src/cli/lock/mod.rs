@@ -31,7 +31,7 @@ pub(super) fn write(plan: &Plan, record: &RunRecord, store: &Store) -> Result<Pa
     let held = store.lock(Digest::of(format!("{NAME} {}", absolute.display()).as_bytes()), &|_| (), &|| false);
     let mut lock = LockFile::read(&path)?.unwrap_or_default();
     lock.set(&name, &section(plan, &of_record(record)));
-    let help = "a lock lies beside its config: make that folder writable";
+    let help = "the lock is next to its config: make that folder writable";
     lock.write(&path).map_err(|error| sink::unwritable(&path, &error, help))?;
     drop(held);
     Ok(path)

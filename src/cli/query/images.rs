@@ -47,7 +47,7 @@ pub(super) fn asked(arguments: &[PathBuf]) -> Result<Vec<Asked>, Error> {
         }
     }
     if asked.iter().filter(|one| matches!(one, Asked::StandardInput)).count() > 1 {
-        return Err(Error::usage("`-` stands there twice: standard input is one image", "name it once"));
+        return Err(Error::usage("`-` is given twice: standard input is one image", "name it once"));
     }
     Ok(asked)
 }
@@ -80,7 +80,7 @@ fn from_standard_input(decoding: &Decoding) -> Result<Image, String> {
     let read = std::io::stdin().lock().take(most.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|error| format!("can't read it: {error}"))?;
     if bytes.len() as u64 > most {
-        return Err(format!("it has more than {most} bytes, which no image of `max-pixels` has"));
+        return Err(format!("it has more than {most} bytes, the most for an image of `max-pixels`"));
     }
     decoding.bytes(&bytes)
 }
@@ -95,7 +95,10 @@ pub(super) fn unreadable(unreadable: &[(String, String)], asked: usize) -> Error
     };
     let images = if asked == 1 { "image" } else { "images" };
     let message = format!("{} of {asked} {images} can't be read: {}{more}", unreadable.len(), named.join(", "));
-    unavailable(message, "leave it out, or convert it to JPEG or PNG; a limit of pixels is the dataset's `max-pixels`")
+    unavailable(
+        message,
+        "leave it out, or convert it to JPEG or PNG; the limit of pixels is the dataset's `max-pixels`",
+    )
 }
 
 /// Exit code 4: the pictures are not there.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::pictures::{CELLS, Canvas};
+use super::canvas::{CELLS, Canvas};
 use simpipe_report::base64;
 
 /// The longest piece.

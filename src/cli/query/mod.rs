@@ -1,6 +1,7 @@
 //! `simpipe query`: what is on a picture, by a run's network, index and threshold.
 
 mod blocks;
+mod canvas;
 mod images;
 mod kitty;
 mod page;
@@ -25,12 +26,12 @@ use crate::library::stored;
 use simpipe_artifact::Image;
 use simpipe_data::asked::Decoding;
 use simpipe_runner::RunRecord;
-use simpipe_stages::ask::{Answer, Asker};
+use simpipe_stages::ask::{Answer, Asker, Reading};
 
 /// Images that are in memory at once.
 const TOGETHER: usize = 512;
 
-/// Ask a run what is on pictures: the label or that it is unknown, how far and how sure, and the nearest images.
+/// Recognise images with a run: the label or unknown, distance, probability, and the nearest indexed images.
 #[derive(Debug, Args)]
 #[command(
     after_help = "The pictures are brought to what the network takes as those of the run's dataset are, and judged as the run's stage `match` \
@@ -45,22 +46,22 @@ Examples:
   curl -s https://example.org/cat.jpg | simpipe query latest -"
 )]
 pub(super) struct QueryArgs {
-    /// A run as `show` takes it: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
+    /// A run: its id, the start of one, its folder, an experiment's name, a tag or `latest`.
     run: String,
     /// Image files, folders of them, or `-` for one image from standard input.
     #[arg(required = true, value_name = "IMAGE|DIR|-")]
     images: Vec<PathBuf>,
-    /// The stage `match` whose index and threshold answer, where the run has several.
+    /// The stage `match` whose index and threshold to use, if the run has several.
     #[arg(long, value_name = "ID")]
     stage: Option<String>,
-    /// Write a page with the pictures into a file.
+    /// Write a page with the pictures to a file.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// How pictures are shown in the terminal, those of up to ten answers: `auto` by kitty's protocol or as sixels where the
     /// terminal is known to have them, else as half blocks where it has the colours.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pictures: When,
-    /// Read every byte of the model, the index and the calibration first, whatever is remembered of them.
+    /// First read and check every byte of the model, the index and the calibration.
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
@@ -103,7 +104,7 @@ struct Answered {
 
 pub(super) fn exec(args: &QueryArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     if args.html.as_deref() == Some(Path::new("-")) {
-        return Err(Error::usage("the page is written into a file", "name one: `--html FILE`"));
+        return Err(Error::usage("the page needs a file", "name one: `--html FILE`"));
     }
     threads::start()?;
     let asked = images::asked(&args.images)?;
@@ -112,7 +113,8 @@ pub(super) fn exec(args: &QueryArgs, out: &mut dyn Write) -> Result<Exit, Error>
     let store = args.place.open_store_to_read(&root)?;
     let store = if args.verify { store.verifying() } else { store };
     let stored = StoredMatch::find(&record, args.stage.as_deref(), &store, args.place.url()?.is_some())?;
-    let asker = Asker::open(stored.files(false, args.verify)?)?;
+    let reading = if args.verify { Reading::Verified } else { Reading::ForSearch };
+    let asker = Asker::open(stored.files(reading)?)?;
     print::store_warnings(&store)?;
     let decoding = Decoding::like(&stored.source, asker.input());
     let few = !args.json && asked.len() <= words::MOST_PICTURES;

@@ -58,12 +58,12 @@ pub(super) fn write(path: &Path, asked: &Asked<'_>, answered: &[Answered]) -> Re
         stored.id,
         record.run,
         asker.indexed(),
-        if asker.holds_class_means() { "means of classes, each shown by the image nearest to it" } else { "images" }
+        if asker.holds_class_means() { "means of classes, each shown by its nearest image" } else { "images" }
     );
     let page =
         answers(&title, &lede, &cards).map_err(|error| Error::Output(std::io::Error::other(error.to_string())))?;
     let writing = LeftToEnd::begin();
-    let help = "choose a file in a folder that you may write: `--html FILE`";
+    let help = "choose a file in a writable folder: `--html FILE`";
     sink::write(path, page.as_bytes()).map_err(|error| sink::unwritable(path, &error, help))?;
     drop(writing);
     Ok(())

@@ -1,8 +1,8 @@
 //! Pictures in the terminal: as pixels where it shows them, else as half blocks.
 
+use super::canvas::{CELLS, canvas};
 use super::{blocks, kitty, sixel};
 use crate::cli::screen;
-use crate::cli::tile::colour;
 use simpipe_artifact::Image;
 
 /// How a terminal shows pictures.
@@ -14,21 +14,6 @@ pub(super) enum Way {
     Sixel,
     /// Two pixels a character.
     Blocks,
-}
-
-/// Characters that a picture is wide, and lines that it is high.
-pub(super) const CELLS: [usize; 2] = [12, 6];
-/// Pixels that a picture of sixels is wide and high: of characters of 8 x 16.
-const SIDE: usize = 96;
-/// Pixels between two pictures: as wide as a character.
-const GAP: usize = SIDE / CELLS[0];
-
-/// Pixels of a row of pictures, three numbers each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Canvas {
-    pub(super) width: usize,
-    pub(super) height: usize,
-    pub(super) pixels: Vec<u8>,
 }
 
 /// The way that output has, if it is a terminal that has one; the one that is wanted, on a terminal of whatever name.
@@ -65,21 +50,6 @@ pub(super) fn row(pictures: &[Image], way: Way) -> String {
         Way::Kitty => kitty::row(&canvas(pictures), pictures.len() * (CELLS[0] + 1) - 1),
         Way::Sixel => sixel::row(&canvas(pictures)),
     }
-}
-
-/// Pictures side by side on black.
-fn canvas(pictures: &[Image]) -> Canvas {
-    let width = (pictures.len() * (SIDE + GAP)).saturating_sub(GAP);
-    let mut pixels = vec![0; 3 * width * SIDE];
-    for (place, picture) in pictures.iter().enumerate() {
-        for y in 0..SIDE {
-            let begin = 3 * (y * width + place * (SIDE + GAP));
-            for (x, pixel) in pixels[begin..begin + 3 * SIDE].chunks_exact_mut(3).enumerate() {
-                pixel.copy_from_slice(&colour(picture.shape, &picture.pixels, (y, x), SIDE));
-            }
-        }
-    }
-    Canvas { width, height: SIDE, pixels }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::pictures::Canvas;
+use super::canvas::Canvas;
 
 /// Steps of each colour: a cube of 216.
 const STEPS: usize = 6;

@@ -12,12 +12,12 @@ use serde_json::json;
 use super::options::PlaceOptions;
 use super::print::{self, shown};
 use super::run_page::{self, KIND, Lost, PAGE};
-use super::{run, sink};
+use super::sink;
 use crate::error::{Error, Exit};
 use simpipe_base::file_name::FileName;
 use simpipe_base::fs::create_dirs;
 use simpipe_base::interrupt::LeftToEnd;
-use simpipe_report::{ReportError, RunBlock, run_page as page_without_report, split, with_run};
+use simpipe_report::{ReportError, RunBlock, split, with_run};
 use simpipe_runner::{RunRecord, StageRecord};
 use simpipe_store::Store;
 
@@ -53,7 +53,7 @@ pub(super) struct ReportArgs {
     pub(super) json: bool,
 }
 
-const HELP: &str = "choose a folder that you may write: `--out DIR`";
+const HELP: &str = "choose a writable folder: `--out DIR`";
 
 impl ReportArgs {
     /// The folder that is asked for.
@@ -68,8 +68,8 @@ impl ReportArgs {
         }
         let text = std::fs::read_to_string(path)?;
         let apart = split(&text).ok_or_else(|| {
-            let message = format!("{} can't be taken apart: an older simpipe made it", shown(path.display()));
-            Error::usage(message, "leave `--split` out, or run the experiment again")
+            let message = format!("{} can't be split: an older simpipe made it", shown(path.display()));
+            Error::usage(message, "leave out `--split`, or run the experiment again")
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for (file, bytes) in &apart.files {
@@ -169,11 +169,7 @@ impl Source<'_> {
     /// The page of a stage, or one that says why there is none.
     fn page(&self, stage: &StageRecord, target: Option<&Path>) -> Result<Written, Error> {
         if !stage.outcome.done() {
-            let why = stage.failure.as_ref().map_or_else(
-                || format!("The stage `{}` was skipped: {}.", stage.id, stage.skipped.as_deref().unwrap_or("not run")),
-                |failure| format!("The stage `{}` failed: {}", stage.id, failure.message),
-            );
-            return self.plain(&why, &stage.id, false);
+            return self.plain(&run_page::why_none(self.record, stage), &stage.id, false);
         }
         if let Some(key) = stage.key {
             // What only the object store has comes here. What is damaged is told of by the bytes themselves, for the run's
@@ -203,8 +199,7 @@ impl Source<'_> {
 
     /// A page of the run's numbers alone.
     fn plain(&self, why: &str, id: &str, damaged: bool) -> Result<Written, Error> {
-        let numbers = self.record.metrics.iter().map(|(name, value)| (name.clone(), run::number(*value)));
-        let page = page_without_report(&self.record.name, why, &numbers.collect::<Vec<_>>(), &self.block);
+        let page = run_page::without(self.record, why, &self.block);
         let path = run_page::place(self.out.unwrap_or(self.folder), id);
         put(&path, page.as_bytes())?;
         Ok(Written { run: self.record.run.clone(), path, damaged })
@@ -255,7 +250,7 @@ fn open(page: &Path) -> Result<(), Error> {
         Ok(status) if status.success() => Ok(()),
         _ => {
             let message = format!("`{program}` can't show {}", shown(page.display()));
-            Err(Error::usage(message, "open the file in a browser; leave `--open` out where there is none"))
+            Err(Error::usage(message, "open the file in a browser yourself, and leave out `--open`"))
         }
     }
 }

@@ -34,7 +34,7 @@ impl Move {
     fn read(option: &str, record: &RunRecord) -> Result<Self, Error> {
         let parts = || option.match_indices('=').map(|(at, _)| (&option[..at], &option[at + 1..]));
         if parts().all(|(old, new)| old.is_empty() || new.is_empty()) {
-            let message = format!("`--data {option}` does not say what lies where");
+            let message = format!("`--data {option}` does not say what is where");
             return Err(Error::usage(message, "write `--data OLD=NEW`, where OLD is a path of the run's spec"));
         }
         let known = |old: &Path| {

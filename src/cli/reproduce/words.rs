@@ -27,7 +27,7 @@ pub(super) fn why(stage: &StageComparison) -> Vec<String> {
             }
             if why.is_empty() {
                 why.push(
-                    "same key, program, backend and kernels, other bytes: its result hangs on something else"
+                    "same key, program, backend and kernels, other bytes: its result depends on something else"
                         .to_owned(),
                 );
             }
@@ -65,7 +65,7 @@ pub(super) fn write(
         write_first(stage, out)?;
     }
     if let Some(git) = recorded.git.as_ref().filter(|_| first(stages).is_some()) {
-        let dirty = if git.dirty { ", with changes that are not in it" } else { "" };
+        let dirty = if git.dirty { ", with uncommitted changes" } else { "" };
         writeln!(out, "the run was made at the commit {}{dirty}", shown(&git.commit))?;
     }
     if let Some(folder) = kept {
@@ -101,7 +101,7 @@ fn table(stages: &[StageComparison], out: &mut dyn Write) -> Result<(), Error> {
 
 fn write_first(stage: &StageComparison, out: &mut dyn Write) -> Result<(), Error> {
     let seed = stage.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
-    writeln!(out, "\nthe first that is not as it was: `{}` ({}{seed})", shown(&stage.id), shown(&stage.stage))?;
+    writeln!(out, "\nthe first that differs: `{}` ({}{seed})", shown(&stage.id), shown(&stage.stage))?;
     for why in why(stage) {
         writeln!(out, "  - {}", shown(why))?;
     }

@@ -20,7 +20,7 @@ impl Asked {
             let condition = Condition::parse(text).ok_or_else(|| {
                 let help =
                     "write a field, one of = != < <= > >= or ~ (contains), and a value: `--where 'evaluate.map@r>0.4'`";
-                Error::usage(format!("`{text}` is no condition"), help)
+                Error::usage(format!("`{text}` is not a condition"), help)
             })?;
             let (name, mut field) = named(listing, &condition.field)?;
             if !condition.suits(&field) {
@@ -29,7 +29,7 @@ impl Asked {
             }
             if !condition.suits(&field) {
                 let help = format!("compare it with a number: `{name}>0.4`");
-                return Err(Error::usage(format!("`{name}` is a number, and `{}` is none", condition.wanted), help));
+                return Err(Error::usage(format!("`{name}` is a number, and `{}` is not", condition.wanted), help));
             }
             conditions.push((field, condition));
         }

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::asked::Asked;
 use super::table::text;
+use crate::cli::print::number;
 use crate::cli::print::{self, Align, Table};
-use crate::cli::run::number;
 use crate::error::Error;
 use simpipe_runner::listing::{Field, Listing, groups};
 use simpipe_stages::direction::higher_is_better;

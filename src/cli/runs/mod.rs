@@ -42,32 +42,32 @@ pub(super) struct RunsArgs {
     command: Option<RunsCommand>,
     /// Only runs of this experiment.
     name: Option<String>,
-    /// Only runs of which this holds; several must all hold.
+    /// Only runs that meet this condition; if given several times, all must hold.
     #[arg(long = "where", value_name = "CONDITION")]
     conditions: Vec<String>,
-    /// Sort by a field, the least first; runs without it come last.
+    /// Sort by a field, lowest first; runs without it come last.
     #[arg(long, value_name = "FIELD")]
     sort: Option<String>,
-    /// Turn the order round: the greatest first, or the oldest without `--sort`.
+    /// Reverse the order: highest first or, without `--sort`, oldest first.
     #[arg(long)]
     reverse: bool,
-    /// Only the first runs.
+    /// Show only this many runs.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Count the runs by what they have in a field, with mean and best of a metric: that of `--sort`, else the one that most
     /// of them lead with.
     #[arg(long, value_name = "FIELD", conflicts_with_all = ["columns", "csv", "parquet", "limit"])]
     group_by: Option<String>,
-    /// The columns, fields with commas between.
+    /// Columns to show: fields separated by commas.
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     columns: Vec<String>,
     /// Write a CSV file, or `-` for standard output: with `--columns` these, else all metrics, and what differs in the configs.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write the same as a Parquet file.
+    /// Same as --csv, as a Parquet file.
     #[arg(long, value_name = "FILE")]
     parquet: Option<PathBuf>,
-    /// Show the list again whenever it changes, until it is interrupted.
+    /// Refresh the list whenever it changes, until interrupted.
     #[arg(long, conflicts_with_all = ["csv", "parquet", "json"])]
     watch: bool,
     #[command(flatten)]

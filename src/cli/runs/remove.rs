@@ -90,7 +90,7 @@ fn refused(refusal: &Refusal) -> Error {
             Error::usage(format!("the run is one of {group}"), help)
         }
         Refusal::Elsewhere(folder) => {
-            let message = format!("{} is no folder of a run of this root", folder.display());
+            let message = format!("{} is not the folder of a run in this root", folder.display());
             Error::usage(message, "name its project with `--root DIR`")
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn write(args: &RunsArgs, listing: &mut Listing, asked: &Asked, out: 
     }
     let columns = if asked.columns.is_empty() { all(listing) } else { asked.columns.clone() };
     let sheet = Sheet::of(listing, &columns);
-    let help = "choose a file in a folder that you may write";
+    let help = "choose a file in a writable folder";
     let put =
         |path: &Path, bytes: &[u8]| sink::write(path, bytes).map_err(|error| sink::unwritable(path, &error, help));
     if let Some(path) = &args.parquet {

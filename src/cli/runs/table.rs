@@ -4,8 +4,8 @@ use std::io::Write;
 
 use serde_json::Value as Json;
 
+use crate::cli::print::number;
 use crate::cli::print::{self, Align, Table};
-use crate::cli::run::number;
 use crate::error::Error;
 use simpipe_runner::listing::{Brief, Field, ListedRun, Own, SweepProgress};
 

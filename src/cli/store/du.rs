@@ -10,7 +10,7 @@ use crate::error::{Error, Exit};
 use simpipe_runner::folders;
 use simpipe_store::DuReport;
 
-/// Show what takes how much space: by stage kind, by run, by dataset.
+/// Show what takes space: by kind of stage, run and dataset.
 #[derive(Debug, Args)]
 #[command(after_help = "Run folders that are links into the store take no space of their own.
 

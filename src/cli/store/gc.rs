@@ -12,7 +12,7 @@ use simpipe_runner::{folders, sweep};
 use simpipe_stage::TimeLimit;
 use simpipe_store::{GcPolicy, GcReport};
 
-/// Say what no kept run reaches, and with `--delete` remove it; safe beside running runs.
+/// List what no kept run needs, and with `--delete` delete it. Safe while runs are in progress.
 #[derive(Debug, Args)]
 #[command(after_help = "Kept are the last runs of every experiment that used this store, pinned and running runs, \
 checkpoints of trainings that have not ended, and what is younger than the grace period. A sweep counts as one run: its best \
@@ -25,25 +25,25 @@ Examples:
 pub(super) struct GcArgs {
     #[command(flatten)]
     place: PlaceOptions,
-    /// Remove it; without this nothing is changed.
+    /// Delete it; without this option nothing changes.
     #[arg(long)]
     delete: bool,
-    /// Runs to keep of each experiment.
+    /// Number of runs to keep per experiment.
     #[arg(long, value_name = "N", default_value_t = GcPolicy::default().keep_runs)]
     keep_runs: usize,
-    /// Results and objects younger than this stay, whoever reaches them.
+    /// Never delete anything younger than this.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = length)]
     grace: Duration,
-    /// Checkpoints of trainings without a result go after this time.
+    /// Delete checkpoints of trainings without a result after this time.
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = length)]
     checkpoint_age: Duration,
-    /// Damaged files in `quarantine/` go after this time.
+    /// Delete damaged files in `quarantine/` after this time.
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = length)]
     quarantine_age: Duration,
-    /// Remove downloaded archives too; a run that needs one fetches it again.
+    /// Delete downloaded archives too; a run that needs one downloads it again.
     #[arg(long)]
     downloads: bool,
-    /// No other simpipe uses the store, here or on another machine: remove things although locks do nothing.
+    /// Delete although locks do not work here: no other simpipe uses the store, on this or another machine.
     #[arg(long)]
     alone: bool,
     /// Print JSON.
@@ -55,7 +55,7 @@ pub(super) struct GcArgs {
 fn length(text: &str) -> Result<Duration, String> {
     TimeLimit::parse(text)
         .map(|limit| limit.0)
-        .ok_or_else(|| "expected a length of time such as `30m`, `1h30m` or `7d`".into())
+        .ok_or_else(|| "expected a duration such as `30m`, `1h30m` or `7d`".into())
 }
 
 pub(super) fn exec(args: &GcArgs, out: &mut dyn Write) -> Result<Exit, Error> {
@@ -119,12 +119,12 @@ fn lines(report: &GcReport) -> Vec<String> {
     };
     let count = |count: usize, what: &str| (count > 0).then(|| format!("{} {what}", print::thousands(count)));
     let parts = [
-        amount(report.orphans, "objects that no result names"),
+        amount(report.orphans, "objects without a result"),
         count(report.markers, "marks of checkpoints"),
         count(report.journals.len(), "journals of runs"),
         amount(report.quarantine, "old files in `quarantine/`"),
-        count(report.memos, "memos of files that are gone"),
-        count(report.locks, "locks of processes that are gone"),
+        count(report.memos, "memos of deleted files"),
+        count(report.locks, "locks of dead processes"),
         amount(report.downloads, "downloaded files"),
     ];
     let mut lines: Vec<String> = parts.into_iter().flatten().collect();
@@ -135,11 +135,11 @@ fn lines(report: &GcReport) -> Vec<String> {
     } else if report.objects.count + report.markers + report.memos + report.journals.len() == 0 && freed == 0 {
         "nothing would go".to_owned()
     } else {
-        format!("would go: {total}; nothing was changed: `--delete` does it")
+        format!("to delete: {total}; nothing was changed: add `--delete`")
     });
     if report.linked.count > 0 {
         let linked = print::bytes(report.linked.bytes);
-        lines.push(format!("{linked} of them are linked from run folders too and are free once those are deleted"));
+        lines.push(format!("{linked} of them are also linked from run folders, and are freed once those are deleted"));
     }
     if report.unreadable > 0 {
         lines.push(format!("{} results can't be read: `simpipe store verify` moves them aside", report.unreadable));

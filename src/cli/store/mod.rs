@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use super::threads;
 use crate::error::{Error, Exit};
 
-/// Look after the store.
+/// Maintain the store.
 #[derive(Debug, Args)]
 pub(super) struct StoreArgs {
     #[command(subcommand)]

@@ -15,16 +15,16 @@ use simpipe_runner::sweep::{self, Journal};
 use simpipe_runner::{RunError, RunRecord, StageRecord, folders};
 use simpipe_store::{Found, Pin, Store, is_tag};
 
-/// Keep a run's results, and give it a name that `show` knows.
+/// Keep a run's results, and give it a name that every command knows.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe store pin latest --tag paper
   simpipe store pin 20261124T225934
   simpipe show paper")]
 pub(super) struct PinArgs {
-    /// A run as `show` takes it.
+    /// A run, named as for `show`.
     run: String,
-    /// The name; without one the run is pinned by its id.
+    /// The name [default: the run's id].
     #[arg(long, value_name = "NAME")]
     tag: Option<String>,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub(super) struct PinArgs {
     pub(super) json: bool,
 }
 
-/// Let gc remove a run's results again.
+/// Allow gc to delete a run's results again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe store unpin paper")]
@@ -103,7 +103,7 @@ pub(in crate::cli) fn pin_as(
     if !gone.is_empty() {
         let word = print::Paint::stderr().yellow("warning:");
         let stages = gone.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
-        let text = format!("the store has no result of {stages} any more: a run computes them again");
+        let text = format!("the store no longer has the results of {stages}: a run computes them again");
         writeln!(screen::messages(), "{word} {}", shown(text))?;
     }
     Ok(Exit::Done)
@@ -140,7 +140,7 @@ fn pin_of_sweep(store: &Store, root: &Path, tag: &str, folder: &Path) -> Result<
         root: std::path::absolute(root)?.to_string_lossy().into_owned(),
         dir: folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().into_owned(),
         keys,
-        shelves: own().flat_map(|journal| journal.shelves.keys().copied()).collect(),
+        sets: own().flat_map(|journal| journal.sets.keys().copied()).collect(),
     })
 }
 
@@ -161,7 +161,7 @@ fn pin_of(store: &Store, root: &Path, tag: &str, record: &RunRecord) -> Result<P
         root: std::path::absolute(root)?.to_string_lossy().into_owned(),
         dir: record.dir.clone(),
         keys: record.stages.iter().filter_map(|stage| Some((name(stage), stage.key?))).collect(),
-        shelves: own.flat_map(|journal| journal.shelves.keys().copied()).collect(),
+        sets: own.flat_map(|journal| journal.sets.keys().copied()).collect(),
     })
 }
 

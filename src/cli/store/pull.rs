@@ -10,7 +10,7 @@ use crate::cli::progress::Bar;
 use crate::error::{Error, Exit};
 use simpipe_stages::registry;
 
-/// Fetch results from an object store into the local one: only what is missing here.
+/// Fetch results from an object store into the local one; only those missing here.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code 3 if something is damaged there, 4 if a run's result is not there.
 

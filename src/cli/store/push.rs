@@ -14,7 +14,7 @@ use simpipe_runner::RunRecord;
 use simpipe_stages::registry;
 use simpipe_store::{SyncReport, SyncScope};
 
-/// Send results of the local store to an object store: only what is missing there.
+/// Send results of the local store to an object store; only those missing there.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code 3 if something could not be sent because it is damaged here.
 
@@ -32,13 +32,13 @@ pub(super) struct PushArgs {
 /// What `push` and `pull` are told.
 #[derive(Debug, Args)]
 pub(super) struct SyncArgs {
-    /// Runs whose results are meant: ids, folders, names of experiments or `latest`.
+    /// Runs whose results to transfer: ids, folders, names of experiments or `latest`.
     #[arg(value_name = "RUN", required_unless_present = "all", conflicts_with = "all")]
     runs: Vec<String>,
     /// All results.
     #[arg(long)]
     all: bool,
-    /// Only say what would be transferred.
+    /// Only list what would be transferred.
     #[arg(long)]
     pub(super) dry_run: bool,
     #[command(flatten)]
@@ -62,7 +62,7 @@ impl SyncArgs {
     /// The root, if `--store` is a URL.
     pub(super) fn root(&self) -> Result<PathBuf, Error> {
         if self.place.url()?.is_none() {
-            let message = "results are exchanged with an object store, and `--store` names none";
+            let message = "`--store` does not name an object store";
             return Err(Error::usage(message, "name one: `--store s3://bucket/folder`, or `file:///folder`"));
         }
         self.place.root_here()

@@ -10,7 +10,7 @@ use crate::cli::progress::Bar;
 use crate::error::{Error, Exit};
 use simpipe_stages::registry;
 
-/// Read every stored byte; damaged objects are moved to `quarantine/` and computed again by the next run.
+/// Read and check every stored byte. Damaged objects move to `quarantine/`, and the next run computes them again.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code 3 if anything was damaged; the next verify is clean.
 Exit code 1 if something could not be read: it may be intact, and stays where it is.

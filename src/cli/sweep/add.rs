@@ -5,8 +5,8 @@ use std::io::Write;
 use clap::Args;
 use serde_json::json;
 
-use super::look::WhichOptions;
 use super::run::plan_again;
+use super::seen::WhichOptions;
 use super::view;
 use crate::cli::print::{self, shown};
 use crate::error::{Error, Exit};
@@ -16,7 +16,7 @@ use simpipe_runner::sweep::{self, Journal};
 use simpipe_spec::Setting;
 use simpipe_stages::registry;
 
-/// Try a point that you have chosen yourself: whoever works on the sweep takes it next.
+/// Add a point of your own, which is tried next.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep add --set train.optimizer.adam.learning-rate=0.003
@@ -24,7 +24,7 @@ use simpipe_stages::registry;
 pub(super) struct AddArgs {
     #[command(flatten)]
     pub(super) which: WhichOptions,
-    /// A value of the point, of a parameter that the sweep varies; all others are the config's own.
+    /// A value for a parameter that the sweep varies; all others are the config's own.
     #[arg(long = "set", value_name = "PATH=VALUE", required = true)]
     settings: Vec<String>,
 }
@@ -49,7 +49,7 @@ pub(super) fn exec(args: &AddArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         return Ok(Exit::Done);
     }
     writeln!(out, "sweep {}: trial {trial} is queued: {}", shown(&head.sweep), shown(view::values(&parameters)))?;
-    let next = if under_way { "whoever works on it takes it next" } else { "`simpipe sweep resume` takes it first" };
+    let next = if under_way { "it is tried next" } else { "`simpipe sweep resume` takes it first" };
     writeln!(out, "{next}")?;
     Ok(Exit::Done)
 }

@@ -12,13 +12,6 @@ use simpipe_runner::sweep::{Origin, State, Which, is_under_way};
 use simpipe_stages::registry;
 use simpipe_store::RunState;
 
-/// The element of an array job that this process is, by the words that Slurm leaves for it.
-pub(super) fn own_job() -> Option<String> {
-    let word = |name| std::env::var(name).ok().filter(|word| !word.is_empty());
-    let element = || Some(format!("{}_{}", word("SLURM_ARRAY_JOB_ID")?, word("SLURM_ARRAY_TASK_ID")?));
-    element().or_else(|| word("SLURM_JOB_ID"))
-}
-
 impl Sweeping<'_> {
     /// Submits workers; `last` says what the cluster wanted before, for what is not said again.
     pub(super) fn hire(

@@ -1,34 +1,21 @@
 //! `simpipe sweep status`, `table`, `best` and `stop`: what is known of a sweep, and how to end it.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
 
+use super::seen::{Seen, WhichOptions};
 use super::{view, watch};
-use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, Paint, shown};
 use crate::cli::screen;
 use crate::error::{Error, Exit};
-use simpipe_runner::sweep::slurm::{self, JobSeen, Queue};
-use simpipe_runner::sweep::{self, Journal, State};
-use simpipe_store::{RunState, Store};
+use simpipe_runner::sweep::slurm::{self, Queue};
+use simpipe_runner::sweep::{self, State};
+use simpipe_store::Store;
 
-/// Which sweep is meant, and how to print what is known of it.
-#[derive(Debug, Args)]
-pub(super) struct WhichOptions {
-    /// A sweep: its id, the start of one, its folder, an experiment's name or `latest`.
-    #[arg(default_value = "latest")]
-    pub(super) sweep: String,
-    #[command(flatten)]
-    pub(super) place: PlaceOptions,
-    /// Print JSON.
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// Say how far a sweep is.
+/// Show the progress of a sweep.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep status
@@ -37,7 +24,7 @@ pub(super) struct WhichOptions {
 pub(super) struct StatusArgs {
     #[command(flatten)]
     pub(super) which: WhichOptions,
-    /// Show it again as it changes, until the sweep ends; a line for each change where output is no terminal.
+    /// Refresh as it changes, until the sweep ends; one line per change if output is not a terminal.
     #[arg(long, conflicts_with = "json")]
     watch: bool,
 }
@@ -52,7 +39,7 @@ pub(super) struct TableArgs {
     pub(super) which: WhichOptions,
 }
 
-/// Say which trial of a sweep is best, how sure that is, and how to run the config with its values.
+/// Show the best trial of a sweep, how sure that is, and the command that runs it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep best
@@ -62,7 +49,7 @@ pub(super) struct BestArgs {
     pub(super) which: WhichOptions,
 }
 
-/// Ask every process that works on a sweep to stop after its step, with a checkpoint; or end a single trial.
+/// Ask every process of a sweep to stop after its current step, with a checkpoint; or end a single trial.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep stop
@@ -71,68 +58,9 @@ pub(super) struct BestArgs {
 pub(super) struct StopArgs {
     #[command(flatten)]
     pub(super) which: WhichOptions,
-    /// End this trial alone, as one that has failed: all others go on, and another point takes its place.
+    /// End only this trial and record it as failed; the others continue, and another point takes its place.
     #[arg(long, value_name = "N")]
     trial: Option<usize>,
-}
-
-/// A sweep that is looked at.
-pub(super) struct Seen {
-    pub(super) root: PathBuf,
-    pub(super) folder: PathBuf,
-    store: Option<Store>,
-    journal: Journal,
-    queue: Queue,
-    /// Jobs of Slurm's as they were when last looked at.
-    jobs: Vec<JobSeen>,
-}
-
-impl Seen {
-    pub(super) fn of(which: &WhichOptions) -> Result<Self, Error> {
-        let root = which.place.root_here()?;
-        let folder = sweep::find(&root, &which.sweep)?;
-        let (store, journal) = (which.place.existing_store(&root)?, Journal::read(&folder)?);
-        let warning = Paint::stderr().yellow("warning:");
-        for note in &journal.state.notes {
-            writeln!(screen::messages(), "{warning} {}", shown(note))?;
-        }
-        Ok(Self { root, folder, store, journal, queue: Queue::default(), jobs: Vec::new() })
-    }
-
-    /// How it stands now. Whether somebody works on it is asked first: whoever has left by then has said all.
-    pub(super) fn look(&mut self) -> Result<RunState, Error> {
-        self.jobs = slurm::jobs(self.state(), &self.queue);
-        let queued = self.jobs.iter().any(|job| job.left() > 0);
-        let under_way = sweep::is_under_way(self.store.as_ref(), &self.folder);
-        self.journal.refresh()?;
-        // Elements that wait in the queue of a sweep that is over find nothing to do.
-        let state = self.state();
-        let waits = queued && !state.is_done() && state.stopped.is_none();
-        Ok(state.run_state(under_way || waits))
-    }
-
-    pub(super) const fn state(&self) -> &State {
-        &self.journal.state
-    }
-
-    /// All that `status` says for people.
-    pub(super) fn write(&self, how: RunState, out: &mut dyn Write) -> Result<(), Error> {
-        let (state, head) = (self.state(), &self.state().head);
-        writeln!(out, "{} {}: {}", shown(&head.name), shown(&head.sweep), how.word())?;
-        writeln!(out, "config: {}, method: {}", shown(&head.config), head.method)?;
-        if let Some(stop) = &state.stopped {
-            writeln!(out, "stopped: {}", shown(&stop.why))?;
-        }
-        writeln!(out, "folder: {}", shown(self.folder.display()))?;
-        view::write_jobs(&self.jobs, &slurm::logs(&self.folder), out)?;
-        if how == RunState::Running {
-            view::write_under_way(state, out)?;
-        }
-        writeln!(out)?;
-        view::write_table(state, view::FIRST, out)?;
-        writeln!(out, "\n{}", view::summary(state))?;
-        Ok(())
-    }
 }
 
 pub(super) fn status(args: &StatusArgs, out: &mut dyn Write) -> Result<Exit, Error> {
@@ -176,7 +104,7 @@ pub(super) fn best(args: &BestArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         let values = values.map(|standing| standing.values).unwrap_or_default();
         let goals = state.head.goals.iter().zip(values);
         let gave: Vec<String> =
-            goals.map(|(goal, value)| format!("{} {}", goal.metric, crate::cli::run::number(value))).collect();
+            goals.map(|(goal, value)| format!("{} {}", goal.metric, crate::cli::print::number(value))).collect();
         writeln!(out, "trial {trial}: {}", shown(gave.join(", ")))?;
         writeln!(out, "  {}", shown(view::values(&one.parameters)))?;
         let options = view::set_options(&one.parameters).into_iter();
@@ -207,7 +135,7 @@ pub(super) fn stop(args: &StopArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     }
     let what = match (stopped, under_way) {
         (true, true) => "its trials stop after their step, with a checkpoint",
-        (true, false) => "nobody is working on it; `simpipe sweep resume` goes on",
+        (true, false) => "no process is working on it; `simpipe sweep resume` continues it",
         (false, _) => "it was stopped or done before",
     };
     writeln!(out, "sweep {}: {what}", shown(id))?;
@@ -232,7 +160,7 @@ fn stop_trial(
         print::json(&said, out)?;
         return Ok(Exit::Done);
     }
-    let when = if under_way { "ends after its step, with a checkpoint" } else { "ends when the sweep goes on" };
+    let when = if under_way { "ends after its step, with a checkpoint" } else { "ends when the sweep continues" };
     writeln!(out, "sweep {}: trial {trial} {when}", shown(id))?;
     Ok(Exit::Done)
 }

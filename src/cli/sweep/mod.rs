@@ -5,6 +5,7 @@ mod hire;
 mod look;
 mod report;
 mod run;
+mod seen;
 mod view;
 mod watch;
 
@@ -14,7 +15,7 @@ use clap::{Args, Subcommand};
 
 use crate::error::{Error, Exit};
 
-/// Try many values of an experiment's parameters, and say which are best.
+/// Try many values of an experiment's parameters and find the best.
 #[derive(Debug, Args)]
 pub(super) struct SweepArgs {
     #[command(subcommand)]

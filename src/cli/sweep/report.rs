@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::look::{Seen, WhichOptions};
+use super::seen::{Seen, WhichOptions};
 use super::view;
 use crate::cli::page::Page;
 use crate::cli::print::{self, shown};
 use crate::cli::reproduce::experiment_of;
 use crate::cli::toml_text::{self, Origins};
-use crate::cli::{config, threads};
+use crate::cli::{merged, threads};
 use crate::error::{Error, Exit};
 use simpipe_artifact::{SweepReport, write_json};
 use simpipe_report::sweep::{SweepFigure, page};
@@ -19,7 +19,7 @@ use simpipe_report::sweep_page;
 use simpipe_runner::RunRecord;
 use simpipe_runner::sweep::{State, Trial};
 
-/// Write a page about a sweep: who is best and how sure that is, what mattered, every trial, with pictures and as tables.
+/// Write a page about a sweep: the best trials and how sure that is, what mattered, every trial, pictures and tables.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep report
@@ -28,7 +28,7 @@ use simpipe_runner::sweep::{State, Trial};
 pub(super) struct ReportArgs {
     #[command(flatten)]
     pub(super) which: WhichOptions,
-    /// The folder of the page; files of these names in it are replaced [default: `report` in the sweep's folder].
+    /// Folder for the page; existing files are replaced [default: `report` in the sweep's folder].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -36,7 +36,7 @@ pub(super) struct ReportArgs {
 /// The file of the page, beside the one for pull requests, and that of the best experiment.
 const HTML: &str = "report.html";
 const BEST: &str = "best.toml";
-const HELP: &str = "choose a folder that you may write: `--out DIR`";
+const HELP: &str = "choose a writable folder: `--out DIR`";
 
 pub(super) fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     threads::start()?;
@@ -90,5 +90,5 @@ fn experiment(root: &Path, trial: &Trial) -> Option<String> {
     let mut experiment = experiment_of(&record, &[]).ok()?;
     // Files that it names are where the run has found them: nobody knows where this text will lie.
     experiment.config = experiment.project.join(BEST);
-    Some(toml_text::document(&config::merged(&experiment), Origins::Hidden, &str::to_owned))
+    Some(toml_text::document(&merged::merged(&experiment), Origins::Hidden, &str::to_owned))
 }

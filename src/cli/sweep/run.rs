@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 
-use super::{hire, view};
+use super::view;
 use crate::cli::options::{ExperimentOptions, OverlayOptions, PlaceOptions, plan_of};
 use crate::cli::print::{self, Paint, shown};
 use crate::cli::{logging, screen, signal, threads};
@@ -34,7 +34,7 @@ use simpipe_stages::registry;
 pub(super) struct RunArgs {
     #[command(flatten)]
     experiment: ExperimentOptions,
-    /// Begin another sweep, though there is one of this name.
+    /// Start a new sweep even if there is one with this name.
     #[arg(long)]
     new: bool,
     /// Tell the method of a new sweep what another one has found out: its finished trials whose values lie in this space,
@@ -47,7 +47,7 @@ pub(super) struct RunArgs {
     pub(super) how: HowOptions,
 }
 
-/// Go on with a sweep as it was begun: the config and its options need not be given again.
+/// Continue a sweep with the config and options it was started with.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simpipe sweep resume
@@ -89,13 +89,13 @@ pub(super) enum Executor {
 /// How one process runs trials.
 #[derive(Debug, Args)]
 pub(super) struct WorkerOptions {
-    /// Stages at once, of all trials together [default: the number of cores].
+    /// Number of stages to run at once, over all trials [default: the number of cores].
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
-    /// Say nothing but errors.
+    /// Print only errors.
     #[arg(long, short)]
     pub(super) quiet: bool,
-    /// Log to standard error; twice for more.
+    /// Log to standard error; give it twice for more.
     #[arg(long, short, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 }
@@ -103,17 +103,17 @@ pub(super) struct WorkerOptions {
 /// How trials are run.
 #[derive(Debug, Args)]
 pub(super) struct HowOptions {
-    /// Who runs trials [default: this process; of a sweep that goes on, whoever did last].
+    /// Who runs the trials [default: this process, or the same as before when a sweep continues].
     #[arg(long, value_enum)]
     pub(super) executor: Option<Executor>,
-    /// Trials at once [default: the spec's `parallel`]; with Slurm, elements of the array job.
+    /// Number of trials at once, or of elements of the array job with Slurm [default: the spec's `parallel`].
     #[arg(long, value_name = "N")]
     pub(super) parallel: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(super) worker: WorkerOptions,
     #[command(flatten)]
     pub(super) slurm: SlurmArgs,
-    /// Print how the sweep stands in the end as JSON.
+    /// Print the final state of the sweep as JSON.
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -121,10 +121,10 @@ pub(super) struct HowOptions {
 /// What a cluster wants of its jobs.
 #[derive(Debug, Args)]
 pub(super) struct SlurmArgs {
-    /// An option for sbatch, several times for more: `--slurm-option=--partition=gpu`.
+    /// An option for sbatch, such as `--slurm-option=--partition=gpu`; may be given several times.
     #[arg(long = "slurm-option", value_name = "OPTION", allow_hyphen_values = true)]
     pub(super) options: Vec<String>,
-    /// A command of the shell before a job's work begins, several times for more: `module load cuda`.
+    /// A shell command to run first in each job, such as `module load cuda`; may be given several times.
     #[arg(long = "slurm-setup", value_name = "COMMAND")]
     pub(super) setup: Vec<String>,
 }
@@ -166,7 +166,7 @@ pub(super) fn work(args: &WorkArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let plan = plan_again(&head)?;
     let origin = Origin { path: head.path, overlays: head.overlays, from: None };
     let sweeping = Sweeping { place: &args.place, with: &args.with, plan: &plan, root: &root };
-    let state = sweeping.work(1, hire::own_job(), &origin, Which::In(&folder))?.1;
+    let state = sweeping.work(1, own_job(), &origin, Which::In(&folder))?.1;
     writeln!(out, "{}", view::summary(&state))?;
     Ok(if signal::came() { Exit::Interrupted } else { Exit::Done })
 }
@@ -189,6 +189,13 @@ fn given(overlay: &SavedOverlay) -> Overlay {
         SavedOverlay::Set(option) => Overlay::Set(option.clone()),
         SavedOverlay::File(path) => Overlay::File(path.clone()),
     }
+}
+
+/// The element of an array job that this process is, by the words that Slurm leaves for it.
+fn own_job() -> Option<String> {
+    let word = |name| std::env::var(name).ok().filter(|word| !word.is_empty());
+    let element = || Some(format!("{}_{}", word("SLURM_ARRAY_JOB_ID")?, word("SLURM_ARRAY_TASK_ID")?));
+    element().or_else(|| word("SLURM_JOB_ID"))
 }
 
 /// A sweep to be worked on.
@@ -284,7 +291,7 @@ impl Sweeping<'_> {
         if signal::came() || state.stopped.as_ref().is_some_and(|stop| stop.at_once) {
             let mut err = screen::messages();
             writeln!(err, "{} interrupted", Paint::stderr().red("error:"))?;
-            writeln!(err, "  help: `simpipe sweep resume {}` goes on from here", shown(&state.head.sweep))?;
+            writeln!(err, "  help: `simpipe sweep resume {}` continues from here", shown(&state.head.sweep))?;
             return Ok(Exit::Interrupted);
         }
         let Some(stop) = &state.stopped else { return Ok(Exit::Done) };
@@ -292,7 +299,7 @@ impl Sweeping<'_> {
         writeln!(err, "{} the sweep has stopped: {}", Paint::stderr().red("error:"), shown(&stop.why))?;
         writeln!(
             err,
-            "  help: `simpipe sweep table` says why; `simpipe sweep resume {}` goes on",
+            "  help: `simpipe sweep table` says why; `simpipe sweep resume {}` continues it",
             shown(&state.head.sweep)
         )?;
         Ok(Exit::Failed)
@@ -317,7 +324,7 @@ fn tell(event: &SweepEvent<'_>, root: &Path) {
             let epochs = asked.epochs.map_or_else(String::new, |epochs| format!(", {epochs} epochs"));
             let values = match (asked.again, asked.further) {
                 (Some(of), _) => format!("trial {of} with further seeds"),
-                (None, Some(of)) => format!("trial {of} goes on{epochs}"),
+                (None, Some(of)) => format!("trial {of} continues{epochs}"),
                 (None, None) => format!("{}{epochs}", view::values(&asked.parameters)),
             };
             let again = if *attempt == 0 { "" } else { " (taken up again)" };

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use crate::cli::print::number;
 use crate::cli::print::{self, Align, Table, shown};
-use crate::cli::run::number;
 use crate::cli::toml_text;
 use crate::error::Error;
 use simpipe_base::clock::{self, Moment};

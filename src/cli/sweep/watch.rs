@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::look::Seen;
+use super::seen::Seen;
 use super::view;
 use crate::cli::{screen, signal};
 use crate::error::{Error, Exit};

@@ -9,7 +9,7 @@ simpipe_base::choice! {
         /// The image mirrored at its outermost pixels, which are not repeated.
         #[aka("mirror", "reflect_101", "symmetric")]
         "reflect" => Reflect,
-        /// The outermost pixel, again and again.
+        /// The outermost pixel, repeated.
         #[aka("replicate", "nearest", "clamp")]
         "edge" => Edge,
     }

@@ -39,9 +39,7 @@ impl Augment for ColorJitter {
         let color = self.saturation > 0.0 || self.hue > 0.0;
         let (message, help) = match (light, color, channels) {
             (true, _, _) | (_, true, 3) => return None,
-            (_, true, _) => {
-                ("images of one channel have no saturation and no hue to change", "set `brightness` or `contrast`")
-            }
+            (_, true, _) => ("images with one channel have no saturation and no hue", "set `brightness` or `contrast`"),
             _ => ("no strength is set, so it changes nothing", "set `brightness`, `contrast`, `saturation` or `hue`"),
         };
         Some(Misfit { parameter: "", message: message.to_owned(), help: help.to_owned() })

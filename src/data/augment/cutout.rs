@@ -18,7 +18,7 @@ params! {
         /// Side of the square, in pixels.
         #[aka("length", "mask_size", "side", "patch_size")]
         size: usize = 8 => count(1),
-        /// The colour: one number for all channels, or one a channel.
+        /// The colour: one number for all channels, or one per channel.
         #[aka("value", "color", "fill_value", "mean")]
         fill: Vec<u8> = vec![0] => fill(),
         /// The share of images that are changed.
@@ -42,7 +42,7 @@ impl Augment for Cutout {
         (self.fill.len() != 1 && self.fill.len() != channels).then(|| Misfit {
             parameter: "fill",
             message: format!("`fill` has {} numbers, but images have {channels} channels", self.fill.len()),
-            help: "write one number a channel, or one for all".to_owned(),
+            help: "write one number per channel, or one for all".to_owned(),
         })
     }
 

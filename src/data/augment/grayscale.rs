@@ -7,7 +7,7 @@ use simpipe_base::params;
 params! {
     /// Gives all channels of a pixel its brightness, `0.299 red + 0.587 green + 0.114 blue`, and keeps their number.
     pub struct Grayscale {
-        /// The share of images that lose their colours.
+        /// The share of images that become grey.
         #[aka("p", "prob")]
         probability: f64 = 0.1 => share(),
     }
@@ -17,7 +17,7 @@ impl Augment for Grayscale {
     fn misfit(&self, [_, _, channels]: [usize; 3]) -> Option<Misfit> {
         (channels != 3).then(|| Misfit {
             parameter: "",
-            message: "images of one channel have no colours to take away".to_owned(),
+            message: "images with one channel have no colours to remove".to_owned(),
             help: "leave it out".to_owned(),
         })
     }

@@ -55,10 +55,10 @@ simpipe_base::choice! {
         /// Changes brightness, contrast, saturation and hue, in random order.
         #[aka("colour_jitter", "jitter", "color_distortion", "HueSaturationValue")]
         "color-jitter" => ColorJitter(ColorJitter),
-        /// Takes the colours away.
+        /// Removes the colours.
         #[aka("RandomGrayscale", "greyscale", "ToGray", "color_drop", "gray", "grey")]
         "grayscale" => Grayscale(Grayscale),
-        /// Blurs by a normal distribution.
+        /// Blurs with a Gaussian.
         #[aka("GaussianBlur", "gaussian", "RandomGaussianBlur")]
         "blur" => Blur(Blur),
         /// Inverts bright values (Grill et al., 2020, arXiv:2006.07733).
@@ -184,7 +184,7 @@ fn share() -> Check<f64> {
 /// Two numbers, the smaller first, both within these limits.
 fn range(low: Limit, high: f64) -> Check<Vec<f64>> {
     let bounds = Bounds { min: Some(low), max: Some(Limit::at(high)), ..Bounds::default() };
-    let words = format!("two numbers {}, the smaller one first", bounds.words());
+    let words = format!("two numbers {}, the smaller first", bounds.words());
     let test = move |range: &Vec<f64>| {
         matches!(range[..], [least, most] if least <= most) && range.iter().all(|number| bounds.contains(*number))
     };

@@ -17,7 +17,7 @@ params! {
         /// The greatest angle, in both directions.
         #[aka("angle", "limit", "max_angle", "factor", "rotate")]
         degrees: f64 = 15.0 => check::between(0.0, 180.0),
-        /// What is seen beyond the image.
+        /// What is shown outside the image.
         #[aka("padding_mode", "fill_mode", "fill", "mode")]
         border: Border = Border::Zero,
     }

@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 
 use super::class_list::ClassRef;
 use super::classes::Classes;
-use super::pool::{Problem, problem};
-use simpipe_base::issue::Issues;
+use super::pool::problem;
+use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::node::Node;
 use simpipe_base::param::{self, Param, Shape, View};
 use simpipe_base::path;
@@ -43,7 +43,7 @@ impl Param for Categories {
 impl Categories {
     /// The labels of each category, in the order of the names; problems where an item means no class, or one that has a
     /// category already. Paths begin with `categories`.
-    pub(super) fn labels(&self, names: &[String], problems: &mut Vec<Problem>) -> Vec<Vec<usize>> {
+    pub(super) fn labels(&self, names: &[String], problems: &mut Vec<Issue>) -> Vec<Vec<usize>> {
         let known = Classes::new(names);
         let mut taken = BTreeMap::new();
         let mut categories = Vec::new();
@@ -55,7 +55,7 @@ impl Categories {
                     Ok(found) => {
                         for label in found {
                             if let Some(other) = taken.insert(label, name) {
-                                let message = format!("the class `{}` is in `{other}` already", names[label]);
+                                let message = format!("the class `{}` is already in `{other}`", names[label]);
                                 problems.push(problem(path(), message, "put each class into one category, once"));
                             } else {
                                 labels.push(label);

@@ -150,7 +150,7 @@ impl ClassRef {
 pub(super) fn meant_range(name: &str) -> Option<String> {
     let (first, last) = ["...", "..", "-", ":"].iter().find_map(|between| name.split_once(between))?;
     let (first, last): (usize, usize) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-    Some(format!("a range of labels is written \"{}..={}\", both taken", first.min(last), first.max(last)))
+    Some(format!("a range of labels is written \"{}..={}\", both ends included", first.min(last), first.max(last)))
 }
 
 impl Param for ClassList {
@@ -218,7 +218,7 @@ impl Param for ClassRef {
                     Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_)
                         if !text.is_empty() =>
                     {
-                        format!("write \"Cat\", 5 or \"0..=4\"; for the class of this name \"{text}\"")
+                        format!("write \"Cat\", 5 or \"0..=4\"; for the class with this name \"{text}\"")
                     }
                     _ => "write \"Cat\", 5 or \"0..=4\"".to_owned(),
                 };
@@ -278,7 +278,7 @@ mod tests {
             ClassList::Listed(vec![ClassRef::bare(Written::Range(0, 4))])
         );
         assert_eq!(from_json::<ClassRef>(&json!("0-4")).unwrap(), ClassRef::bare(Written::Name("0-4".to_owned())));
-        assert_eq!(meant_range("4-0").as_deref(), Some("a range of labels is written \"0..=4\", both taken"));
+        assert_eq!(meant_range("4-0").as_deref(), Some("a range of labels is written \"0..=4\", both ends included"));
         assert_eq!(meant_range("Cat-Dog"), None);
         let issues = from_json::<ClassList>(&json!(["4..=0"])).unwrap_err();
         assert_eq!(issues[0].help.as_deref(), Some("write the smaller label first: \"0..=4\""));

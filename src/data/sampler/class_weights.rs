@@ -7,7 +7,7 @@ use super::draw;
 simpipe_base::choice! {
     /// How often each class is drawn.
     pub enum ClassWeights {
-        /// All classes as often.
+        /// All classes equally often.
         #[aka("balanced", "equal", "none")]
         "uniform" => Uniform,
         /// As often as it has examples in the pool, so that every example is as likely.
@@ -16,7 +16,7 @@ simpipe_base::choice! {
         /// As the square root of its number of examples (Mahajan et al., 2018, arXiv:1805.00932).
         #[aka("sqrt", "square_root_sampling")]
         "square-root" => SquareRoot,
-        /// The more often, the fewer examples it has: as one divided by their number.
+        /// Proportional to one divided by its number of examples.
         #[aka("inverse", "inverse_frequency", "reversed", "rare_first")]
         "inverse-size" => InverseSize,
     }

@@ -77,7 +77,7 @@ impl<'a> Classes<'a> {
         let message = format!("there is no class {label}: the dataset has {} classes", self.names.len());
         let mut help = format!("labels go from 0 to {}", self.names.len().saturating_sub(1));
         if let Some(name) = self.called(label) {
-            help += &format!("; the class called so is written {name:?}");
+            help += &format!("; the class with this name is written {name:?}");
         }
         Err((message, help))
     }
@@ -184,7 +184,7 @@ mod tests {
         // No class is called 0, and label 24 does not exist: one reading each.
         assert_eq!(labels(&names, json!(0)), Ok(vec![0]));
         let beyond = labels(&names, json!(24)).unwrap_err();
-        assert!(beyond.ends_with("labels go from 0 to 23; the class called so is written \"24\""), "{beyond}");
+        assert!(beyond.ends_with("labels go from 0 to 23; the class with this name is written \"24\""), "{beyond}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ simpipe_base::params! {
     /// { epochs = { examples-per-class = 5 } }
     /// ```
     pub struct Epochs {
-        /// Distinct examples of each class in a batch.
+        /// Number of distinct examples of each class per batch.
         #[aka(
             "m_per_class", "m", "samples_per_class", "instances", "num_instances", "shots", "images_per_class",
         )]

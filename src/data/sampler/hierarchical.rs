@@ -1,8 +1,9 @@
 //! `hierarchical`: categories, then classes of each, then examples of each class.
 
-use super::pool::{Problem, problem};
+use super::pool::problem;
 use super::{Categories, Composition, Needs, Recipe, Turn, draw};
 use simpipe_base::check::count;
+use simpipe_base::issue::Issue;
 
 /// Classes that a message names.
 const NAMED: usize = 3;
@@ -30,7 +31,7 @@ simpipe_base::params! {
         /// Distinct classes of each category in a batch.
         #[aka("classes_per_super_class", "classes_per_group", "classes_per_batch")]
         classes_per_category: usize = 4 => count(1),
-        /// Distinct examples of each class in a batch.
+        /// Number of distinct examples of each class per batch.
         #[aka("samples_per_class", "m_per_class", "m", "instances", "shots", "images_per_class")]
         examples_per_class: usize = 4 => count(1),
     }
@@ -46,7 +47,7 @@ impl Hierarchical {
     }
 
     /// What a batch asks of the classes that there are.
-    fn shortages(&self, names: &[String], in_pool: &[usize]) -> Vec<Problem> {
+    fn shortages(&self, names: &[String], in_pool: &[usize]) -> Vec<Issue> {
         let mut problems = Vec::new();
         let listed: Vec<usize> = self.categories.labels(names, &mut Vec::new()).into_iter().flatten().collect();
         let mut homeless = in_pool.iter().filter(|label| !listed.contains(label)).peekable();
@@ -55,19 +56,19 @@ impl Hierarchical {
                 homeless.by_ref().take(NAMED).filter_map(|&label| Some(format!("`{}`", names.get(label)?))).collect();
             let more = homeless.count();
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let message = format!("no category holds {}{more}", named.join(", "));
+            let message = format!("no category contains {}{more}", named.join(", "));
             problems.push(problem("categories", message, "put every class of the pool into a category"));
         }
         let present = self.present(names, in_pool);
         if present.len() < self.categories_per_batch {
             let (wanted, found) = (self.categories_per_batch, present.len());
-            let message = format!("a batch takes {wanted} distinct categories, but there are {found} with classes");
+            let message = format!("a batch needs {wanted} distinct categories, but {found} have classes");
             let help = format!("set `categories-per-batch` to at most {}, or name more categories", found.max(1));
             problems.push(problem("categories-per-batch", message, help));
         }
         if let Some(least) = present.iter().map(Vec::len).min().filter(|least| *least < self.classes_per_category) {
             let wanted = self.classes_per_category;
-            let message = format!("a batch takes {wanted} distinct classes of a category, but one has {least}");
+            let message = format!("a batch needs {wanted} distinct classes per category, but one has {least}");
             let help = format!("set `classes-per-category` to at most {least}, or give every category more classes");
             problems.push(problem("classes-per-category", message, help));
         }
@@ -89,7 +90,7 @@ impl Recipe for Hierarchical {
         true
     }
 
-    fn misfits(&self, names: &[String], labels: Option<&[usize]>) -> Vec<Problem> {
+    fn misfits(&self, names: &[String], labels: Option<&[usize]>) -> Vec<Issue> {
         let mut problems = Vec::new();
         self.categories.labels(names, &mut problems);
         if let Some(labels) = labels.filter(|_| problems.is_empty()) {
@@ -186,19 +187,16 @@ mod tests {
         assert_eq!(problems(good(), 2, 2, Some(&all)), []);
         let twice = json!({ "a": ["Car", "Ship"], "b": ["0..=1", "Cat"] });
         let found = problems(twice, 2, 2, None);
-        assert_eq!(found[0], told("categories.b[0]", "the class `Car` is in `a` already")[0]);
+        assert_eq!(found[0], told("categories.b[0]", "the class `Car` is already in `a`")[0]);
         assert_eq!(found.len(), 2);
         let found = problems(json!({ "a": ["Car", "ship"] }), 1, 1, None);
         assert_eq!(found, told("categories.a[1]", "the dataset has no class `ship`"));
         let found = problems(json!({ "a": [0, 1], "b": [2] }), 1, 1, Some(&all));
-        assert_eq!(found, told("categories", "no category holds `Cat`, `Dog`, `Frog` and 2 more"));
+        assert_eq!(found, told("categories", "no category contains `Cat`, `Dog`, `Frog` and 2 more"));
         let found = problems(good(), 4, 2, Some(&all));
         assert_eq!(found[0].0, "categories-per-batch");
         let found = problems(good(), 2, 3, Some(&all));
-        assert_eq!(
-            found,
-            told("classes-per-category", "a batch takes 3 distinct classes of a category, but one has 2")
-        );
+        assert_eq!(found, told("classes-per-category", "a batch needs 3 distinct classes per category, but one has 2"));
         assert_eq!(problems(json!({}), 1, 1, Some(&all)).len(), 2);
     }
 }

@@ -22,7 +22,7 @@ pub use classes::labels_of;
 pub use epochs::Epochs;
 pub use hierarchical::Hierarchical;
 pub use multi_shot::MultiShot;
-pub use pool::{Outlook, Pool, PoolFacts, Problem};
+pub use pool::{ExpectedPool, Pool, PoolFacts};
 pub use random::Random;
 pub use single_shot::SingleShot;
 
@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rand_chacha::ChaCha8Rng;
 
 use simpipe_artifact::{SamplerFile, Samples};
+use simpipe_base::issue::Issue;
 use simpipe_base::param;
 use simpipe_base::seed::Seed;
 
@@ -44,7 +45,7 @@ simpipe_base::choice! {
             "TFDatasetMultiShotMemorySampler",
         )]
         "multi-shot" => MultiShot(MultiShot),
-        /// Examples whose classes are not looked at: each is a class of its own.
+        /// Examples regardless of class: each is a class of its own.
         #[aka("SingleShotMemorySampler", "self_supervised", "instance_discrimination", "contrastive_views")]
         "single-shot" => SingleShot(SingleShot),
         /// Some examples of every class; an epoch shows no example twice.
@@ -69,7 +70,7 @@ pub(in crate::sampler) trait Recipe: std::fmt::Debug {
 
     /// What is wrong with the parameters for classes of these names, of which these labels are in the pool. Paths are
     /// inside the sampler's own table.
-    fn misfits(&self, _names: &[String], _labels: Option<&[usize]>) -> Vec<Problem> {
+    fn misfits(&self, _names: &[String], _labels: Option<&[usize]>) -> Vec<Issue> {
         Vec::new()
     }
 
@@ -300,7 +301,7 @@ impl BatchSampler {
         self.sampler.composition(Some(self.pool.labels.len()))
     }
 
-    /// Examples in a batch.
+    /// Number of examples per batch.
     #[must_use]
     pub fn batch_size(&self) -> usize {
         let parts = self.parts();

@@ -8,16 +8,16 @@ simpipe_base::params! {
     /// Batches of some distinct classes with some distinct examples of each (PK sampling: Hermans, Beyer and Leibe, 2017,
     /// arXiv:1703.07737, section 2).
     pub struct MultiShot {
-        /// Distinct classes in a batch.
+        /// Number of distinct classes per batch.
         #[aka("num_classes", "n_classes", "ways", "n_way", "classes", "num_classes_per_batch", "classes_per_episode")]
         classes_per_batch: usize = 10 => count(1),
-        /// Distinct examples of each class in a batch.
+        /// Number of distinct examples of each class per batch.
         #[aka(
             "m_per_class", "m", "samples_per_class", "instances", "num_instances", "instances_per_class", "shots",
             "k_shot", "examples_per_class_per_batch", "images_per_class",
         )]
         examples_per_class: usize = 8 => count(1),
-        /// How often each class is drawn; all as often if it is left out.
+        /// How often each class is drawn; by default all equally often.
         #[aka("class_weights", "class_weighting", "weighting", "sampling_weights")]
         weights: Option<ClassWeights> = None,
     }

@@ -8,6 +8,7 @@ use super::class_list::{ClassList, ClassRef, Written, item};
 use super::classes::Classes;
 use super::{Sampler, draw};
 use simpipe_artifact::Samples;
+use simpipe_base::issue::Issue;
 use simpipe_base::seed::Seed;
 use simpipe_base::suggest;
 
@@ -44,26 +45,16 @@ pub struct PoolFacts {
 
 /// What a pool will be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outlook {
+pub struct ExpectedPool {
     /// Its labels, sorted, unless they are drawn at random or not known.
     pub labels: Option<Vec<usize>>,
     /// How many examples it has.
     pub count: Option<usize>,
 }
 
-/// Something that the dataset can't give, at a path inside the stage's table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Such as `class-list[2]`.
-    pub path: String,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub help: String,
-}
-
-pub(super) fn problem(path: impl Into<String>, message: String, help: impl Into<String>) -> Problem {
-    Problem { path: path.into(), message, help: help.into() }
+/// Something that the dataset can't give, at a path inside the stage's table such as `class-list[2]`.
+pub(super) fn problem(path: impl Into<String>, message: String, help: impl Into<String>) -> Issue {
+    Issue::of(path, message).help(help)
 }
 
 impl Pool<'_> {
@@ -71,7 +62,7 @@ impl Pool<'_> {
     ///
     /// # Errors
     /// Everything that the facts rule out.
-    pub fn outlook(&self, facts: &PoolFacts) -> Result<Outlook, Vec<Problem>> {
+    pub fn expected(&self, facts: &PoolFacts) -> Result<ExpectedPool, Vec<Issue>> {
         let mut problems = Vec::new();
         if let Some(splits) = facts.splits.as_ref().filter(|splits| !splits.iter().any(|name| name == self.split)) {
             let names: Vec<&str> = splits.iter().map(String::as_str).collect();
@@ -91,7 +82,7 @@ impl Pool<'_> {
         if let Some(names) = facts.classes.as_ref().filter(|_| !wrong_list) {
             let misfits = self.sampler.as_dyn().misfits(names, labels.as_deref());
             problems
-                .extend(misfits.into_iter().map(|misfit| Problem { path: self.sampler.path(&misfit.path), ..misfit }));
+                .extend(misfits.into_iter().map(|misfit| Issue { path: self.sampler.path(&misfit.path), ..misfit }));
         }
         if let Some(per_class) = &facts.per_class {
             let names = facts.classes.as_deref().unwrap_or_default();
@@ -109,24 +100,24 @@ impl Pool<'_> {
         };
         match self.sampler.as_dyn().needs().pool.zip(count) {
             Some(((wanted, parameter), found)) if wanted > found => {
-                let message = format!("a batch takes {wanted} examples, but the pool has {found}");
+                let message = format!("a batch needs {wanted} examples, but the pool has {found}");
                 let help = format!("set `{parameter}` to at most {found}, or make the pool larger");
                 Err(vec![problem(self.sampler.path(parameter), message, help)])
             }
-            _ => Ok(Outlook { labels, count }),
+            _ => Ok(ExpectedPool { labels, count }),
         }
     }
 
     /// How many batches one pass over the pool has, as far as the facts tell; `None` too where batches are drawn without
     /// end.
     #[must_use]
-    pub fn steps_per_pass(&self, facts: &PoolFacts, outlook: &Outlook) -> Option<usize> {
-        let classes = match (self.class_list, &outlook.labels) {
+    pub fn steps_per_pass(&self, facts: &PoolFacts, expected: &ExpectedPool) -> Option<usize> {
+        let classes = match (self.class_list, &expected.labels) {
             (_, Some(labels)) => labels.len(),
             (ClassList::Drawn(count), None) => *count,
             _ => return None,
         };
-        let sizes = match (self.total_examples_per_class, &outlook.labels, &facts.per_class) {
+        let sizes = match (self.total_examples_per_class, &expected.labels, &facts.per_class) {
             (Some(total), _, _) => vec![total; classes],
             (None, Some(labels), Some(per_class)) => {
                 labels.iter().map(|&label| per_class.get(label).copied().unwrap_or(0)).collect()
@@ -138,20 +129,15 @@ impl Pool<'_> {
 
     /// What is allowed but probably not meant: a number of classes to draw, where a class is called so.
     #[must_use]
-    pub fn doubt(&self, classes: &[String]) -> Option<Problem> {
+    pub fn doubt(&self, classes: &[String]) -> Option<Issue> {
         let ClassList::Drawn(count) = self.class_list else { return None };
         let name = Classes::new(classes).called(*count)?;
-        let message = format!("{count} classes are drawn at random, though one is called `{name}`");
+        let message = format!("{count} classes are drawn at random, although one is called `{name}`");
         Some(problem("class-list", message, format!("write [{name:?}] for that class alone")))
     }
 
     /// The labels that the list means; problems where it means none.
-    fn labels(
-        &self,
-        facts: &PoolFacts,
-        candidates: Option<&[usize]>,
-        problems: &mut Vec<Problem>,
-    ) -> Option<Vec<usize>> {
+    fn labels(&self, facts: &PoolFacts, candidates: Option<&[usize]>, problems: &mut Vec<Issue>) -> Option<Vec<usize>> {
         match self.class_list {
             ClassList::All => candidates.map(<[usize]>::to_vec),
             ClassList::Drawn(count) => {
@@ -171,7 +157,7 @@ impl Pool<'_> {
                 let known = Classes::new(classes);
                 for (index, class) in list.iter().enumerate() {
                     if problems.len() >= before + PROBLEMS {
-                        let message = format!("{} more items of the list are not looked at", list.len() - index);
+                        let message = format!("{} more items of the list were not checked", list.len() - index);
                         problems.push(problem("class-list", message, "correct the others first"));
                         break;
                     }
@@ -180,8 +166,8 @@ impl Pool<'_> {
                             let twice = found.clone().find(|label| labels.contains(label));
                             labels.extend(found);
                             if let Some(label) = twice {
-                                let message = format!("the class `{}` is in the list twice", classes[label]);
-                                let help = "list each class once, by name, by label or in one range";
+                                let message = format!("the class `{}` is listed twice", classes[label]);
+                                let help = "list each class once: by name, by label or in a range";
                                 problems.push(problem(item(index), message, help));
                             }
                         }
@@ -194,19 +180,19 @@ impl Pool<'_> {
     }
 
     /// A batch must fit into the pool's shape, whatever the data is.
-    fn check_batch(&self, classes: Option<usize>) -> Vec<Problem> {
+    fn check_batch(&self, classes: Option<usize>) -> Vec<Issue> {
         let mut problems = Vec::new();
         let needs = self.sampler.as_dyn().needs();
         if let Some((classes, (per_batch, parameter))) = classes.zip(needs.classes).filter(|(has, (all, _))| has < all)
         {
-            let message = format!("a batch takes {per_batch} distinct classes, but the class list has {classes}");
+            let message = format!("a batch needs {per_batch} distinct classes, but the class list has {classes}");
             let help = format!("set `{parameter}` to at most {classes}, or list more classes");
             problems.push(problem(self.sampler.path(parameter), message, help));
         }
         let total = self.total_examples_per_class.zip(needs.examples).filter(|(has, (all, _))| has < all);
         if let Some((total, (per_class, parameter))) = total {
             let message =
-                format!("a batch takes {per_class} distinct examples of a class, but the pool has {total} of each");
+                format!("a batch needs {per_class} distinct examples per class, but the pool has {total} of each");
             let help = format!("set `{parameter}` to at most {total}, or raise `total-examples-per-class`");
             problems.push(problem(self.sampler.path(parameter), message, help));
         }
@@ -221,7 +207,7 @@ impl Pool<'_> {
         open: &[usize],
         per_class: &[usize],
         names: &[String],
-    ) -> Option<Problem> {
+    ) -> Option<Issue> {
         let (path, needed) = match (self.total_examples_per_class, self.sampler.as_dyn().needs().examples) {
             // A total below the batch's need is reported already.
             (Some(total), _) => ("total-examples-per-class".to_owned(), total),
@@ -251,8 +237,8 @@ impl Pool<'_> {
         );
         let least = short.iter().map(|&label| found(label)).min().unwrap_or(0);
         let help = match least {
-            0 => "leave the classes without examples out of `class-list`".to_owned(),
-            least => format!("set it to at most {least}, or leave these classes out of `class-list`"),
+            0 => "remove classes without examples from `class-list`".to_owned(),
+            least => format!("set it to at most {least}, or remove these classes from `class-list`"),
         };
         Some(problem(path, message, help))
     }
@@ -267,7 +253,7 @@ impl Pool<'_> {
         splits: &[String],
         labels: &[i32],
         seed: Seed,
-    ) -> Result<Samples, Vec<Problem>> {
+    ) -> Result<Samples, Vec<Issue>> {
         let mut by_label: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
         for ((id, split), label) in (0..).zip(splits).zip(labels) {
             if let Some(label) = usize::try_from(*label).ok().filter(|_| split == self.split) {
@@ -286,8 +272,8 @@ impl Pool<'_> {
             count: Some(per_class.iter().sum()),
             per_class: Some(per_class),
         };
-        let outlook = self.outlook(&facts)?;
-        let chosen = match (outlook.labels, self.class_list) {
+        let expected = self.expected(&facts)?;
+        let chosen = match (expected.labels, self.class_list) {
             (Some(labels), _) => labels,
             (None, ClassList::Drawn(count)) => {
                 let candidates = candidates(&facts).unwrap_or_default();

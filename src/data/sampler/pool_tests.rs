@@ -44,30 +44,33 @@ fn problems(
     facts: &PoolFacts,
 ) -> Vec<(String, String)> {
     let pool = Pool { split: "train", class_list, total_examples_per_class: total, sampler };
-    let problems = pool.outlook(facts).expect_err("there are problems");
-    problems.into_iter().map(|problem| (problem.path, format!("{}; {}", problem.message, problem.help))).collect()
+    let problems = pool.expected(facts).expect_err("there are problems");
+    problems
+        .into_iter()
+        .map(|problem| (problem.path, format!("{}; {}", problem.message, problem.help.unwrap_or_default())))
+        .collect()
 }
 
-fn drawn(class_list: &ClassList, total: Option<usize>, sampler: &Sampler, seed: u64) -> Result<Samples, Vec<Problem>> {
+fn drawn(class_list: &ClassList, total: Option<usize>, sampler: &Sampler, seed: u64) -> Result<Samples, Vec<Issue>> {
     let (splits, labels) = examples();
     let pool = Pool { split: "train", class_list, total_examples_per_class: total, sampler };
     pool.draw(&names(), &splits, &labels, Seed::of_stage(seed, "sample", None))
 }
 
 #[test]
-fn an_outlook_counts_what_will_be_drawn() {
-    let outlook = |class_list: &ClassList, total| {
+fn an_expected_pool_counts_what_will_be_drawn() {
+    let expected = |class_list: &ClassList, total| {
         let sampler = sampler(1, 1);
         let pool = Pool { split: "train", class_list, total_examples_per_class: total, sampler: &sampler };
-        pool.outlook(&facts()).unwrap()
+        pool.expected(&facts()).unwrap()
     };
-    assert_eq!(outlook(&ClassList::All, None), Outlook { labels: Some(vec![0, 1, 3]), count: Some(10) });
-    assert_eq!(outlook(&ClassList::All, Some(2)), Outlook { labels: Some(vec![0, 1, 3]), count: Some(6) });
-    assert_eq!(outlook(&ClassList::Drawn(3), None), Outlook { labels: Some(vec![0, 1, 3]), count: Some(10) });
-    assert_eq!(outlook(&ClassList::Drawn(2), None), Outlook { labels: None, count: None });
-    assert_eq!(outlook(&ClassList::Drawn(2), Some(2)), Outlook { labels: None, count: Some(4) });
+    assert_eq!(expected(&ClassList::All, None), ExpectedPool { labels: Some(vec![0, 1, 3]), count: Some(10) });
+    assert_eq!(expected(&ClassList::All, Some(2)), ExpectedPool { labels: Some(vec![0, 1, 3]), count: Some(6) });
+    assert_eq!(expected(&ClassList::Drawn(3), None), ExpectedPool { labels: Some(vec![0, 1, 3]), count: Some(10) });
+    assert_eq!(expected(&ClassList::Drawn(2), None), ExpectedPool { labels: None, count: None });
+    assert_eq!(expected(&ClassList::Drawn(2), Some(2)), ExpectedPool { labels: None, count: Some(4) });
     let listed = list(serde_json::json!(["Dog", 0]));
-    assert_eq!(outlook(&listed, None), Outlook { labels: Some(vec![0, 3]), count: Some(8) });
+    assert_eq!(expected(&listed, None), ExpectedPool { labels: Some(vec![0, 3]), count: Some(8) });
 }
 
 #[test]
@@ -77,14 +80,8 @@ fn each_problem_stands_at_its_parameter() {
     let expected = [
         ("class-list[1]", "the dataset has no class `ant`; did you mean `Ant`?"),
         ("class-list[2]", "there is no class 7: the dataset has 4 classes; labels go from 0 to 3"),
-        (
-            "class-list[3]",
-            "the class `Dog` is in the list twice; list each class once, by name, by label or in one range",
-        ),
-        (
-            "class-list[4]",
-            "the class `Dog` is in the list twice; list each class once, by name, by label or in one range",
-        ),
+        ("class-list[3]", "the class `Dog` is listed twice; list each class once: by name, by label or in a range"),
+        ("class-list[4]", "the class `Dog` is listed twice; list each class once: by name, by label or in a range"),
     ];
     assert_eq!(found, expected.map(|(path, message)| (path.to_owned(), message.to_owned())));
 
@@ -112,7 +109,7 @@ fn a_class_with_too_few_examples_is_named() {
     let sampler = sampler(1, 3);
     let class_list = ClassList::Drawn(2);
     let pool = Pool { split: "train", class_list: &class_list, total_examples_per_class: None, sampler: &sampler };
-    assert!(pool.outlook(&facts()).is_ok());
+    assert!(pool.expected(&facts()).is_ok());
     assert_eq!(problems(&class_list, Some(4), &sampler, &facts()).len(), 1);
 }
 
@@ -120,10 +117,10 @@ fn a_class_with_too_few_examples_is_named() {
 fn an_unknown_split_is_reported_and_unknown_facts_are_not() {
     let sampler = sampler(9, 9);
     let pool = Pool { split: "tain", class_list: &ClassList::All, total_examples_per_class: None, sampler: &sampler };
-    assert_eq!(pool.outlook(&PoolFacts::default()), Ok(Outlook::default()));
+    assert_eq!(pool.expected(&PoolFacts::default()), Ok(ExpectedPool::default()));
     let facts = PoolFacts { per_class: None, classes: None, ..facts() };
-    let problems = pool.outlook(&facts).unwrap_err();
-    assert_eq!((problems[0].path.as_str(), problems[0].help.as_str()), ("split", "did you mean `train`?"));
+    let problems = pool.expected(&facts).unwrap_err();
+    assert_eq!((problems[0].path.as_str(), problems[0].help.as_deref()), ("split", Some("did you mean `train`?")));
 }
 
 #[test]

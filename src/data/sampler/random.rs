@@ -9,9 +9,9 @@ simpipe_base::params! {
     /// `steps-per-epoch` of the training asks for more batches than there are, further passes begin, each shuffled anew; if
     /// it is left out, an epoch is one pass.
     ///
-    /// A batch may hold one example of a class only, or none: a loss that compares pairs wants another sampler.
+    /// A batch may have one example of a class or none, so losses that compare pairs need another sampler.
     pub struct Random {
-        /// Examples in a batch.
+        /// Number of examples per batch.
         #[aka("batch", "size", "bs")]
         batch_size: usize = 64 => count(1),
     }

@@ -52,7 +52,7 @@ pub(crate) fn read_members(
         let mut content = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or(0));
         entry.read_to_end(&mut content).map_err(unreadable)?;
         if contents.insert(member.name, content).is_some() {
-            return Err(DataError::malformed(path, format!("`{}` is there twice", member.name)));
+            return Err(DataError::malformed(path, format!("`{}` exists twice", member.name)));
         }
     }
     Ok(contents)
@@ -94,7 +94,7 @@ mod tests {
         let members = [Member { name: "a.bin", at_most: 2 }];
         let error =
             read_members(File::open(file.path()).unwrap(), file.path(), "set", &members, &|| false).unwrap_err();
-        assert!(error.to_string().ends_with("`a.bin` is there twice"), "{error}");
+        assert!(error.to_string().ends_with("`a.bin` exists twice"), "{error}");
 
         let link = tempfile::NamedTempFile::new().unwrap();
         let gzip = flate2::write::GzEncoder::new(link.reopen().unwrap(), flate2::Compression::fast());

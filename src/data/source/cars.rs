@@ -8,8 +8,8 @@ use super::matlab::{Value, variables};
 use super::pictures::Pictures;
 use super::reader::Reader;
 use crate::DataError;
-use crate::decode::Part;
 use simpipe_base::param::SpecPath;
+use simpipe_picture::Part;
 
 picture_source! {
     /// Cars-196 (Krause, Stark, Deng and Fei-Fei, "3D Object Representations for Fine-Grained Categorization", 2013): 16,185
@@ -126,7 +126,7 @@ impl ListsFiles for Cars196 {
         let at = |name: &str| -> PathBuf { self.path.resolved.join(name) };
         let wrong = |list: &str, what: String| DataError::malformed(&at(list), what);
         let classes = variable(&at(&named), "class_names", reader)?.texts();
-        let classes = classes.ok_or_else(|| wrong(&named, "the names of classes are no texts".to_owned()))?;
+        let classes = classes.ok_or_else(|| wrong(&named, "the class names are not texts".to_owned()))?;
         let mut lists = vec![(named.clone(), at(&named))];
         let mut items = Vec::new();
         for of in annotated {

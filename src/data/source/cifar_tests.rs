@@ -64,9 +64,10 @@ fn load(layout: &Layout, path: &Path) -> Result<Read, DataError> {
         on_read: &|_, _| (),
         column: None,
         earlier: None,
+        storage: &crate::Storage::Raw,
     };
     let loaded = layout.load(Some(path), &access, &mut |example| {
-        let pixels = example.image.pixels.first_chunk().copied().unwrap();
+        let pixels = example.image.bytes().first_chunk().copied().unwrap();
         examples.push((example.split.to_owned(), example.label, pixels));
         Ok(())
     })?;
@@ -116,6 +117,7 @@ fn a_downloaded_archive_is_read_and_kept() {
             on_read: &|_, _| (),
             column: None,
             earlier: None,
+            storage: &crate::Storage::Raw,
         };
         let mut labels = Vec::new();
         let mut sink = |example: Example<'_>| {
@@ -228,6 +230,7 @@ fn what_was_read_is_said_by_the_names_of_the_key() {
             on_read: &on_read,
             column: None,
             earlier: None,
+            storage: &crate::Storage::Raw,
         };
         drop(layout.load(Some(path), &access, &mut |_| Ok(())));
         read.into_inner()

@@ -36,7 +36,7 @@ pub(super) fn classes_of(labels: &[Option<String>]) -> Result<Classes, Vec<(usiz
     let wrong = |(row, label): (usize, &Option<String>)| match label {
         None => Some((row, "there is no label".to_owned())),
         Some(label) if is_fraction(label) => {
-            Some((row, format!("the label {label} is no class: it must be a name or a whole number")))
+            Some((row, format!("the label {label} is not a class: it must be a name or an integer")))
         }
         Some(_) => None,
     };

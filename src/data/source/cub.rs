@@ -8,8 +8,8 @@ use super::pictures::Pictures;
 use super::reader::Reader;
 use super::word_lines::WordLines;
 use crate::DataError;
-use crate::decode::Part;
 use simpipe_base::param::SpecPath;
+use simpipe_picture::Part;
 
 picture_source! {
     /// CUB-200-2011 (Wah, Branson, Welinder, Perona and Belongie, "The Caltech-UCSD Birds-200-2011 Dataset", 2011): 11,788
@@ -136,9 +136,8 @@ impl ListsFiles for Cub200 {
         };
         let ids: BTreeMap<u32, usize> = classes.iter().enumerate().map(|(label, (id, _))| (*id, label)).collect();
         let item = |(id, path): (u32, String)| {
-            let unknown = |list: &str| {
-                DataError::malformed(&folder.join(list), format!("it does not say anything of image {id}"))
-            };
+            let unknown =
+                |list: &str| DataError::malformed(&folder.join(list), format!("it has no entry for image {id}"));
             let label =
                 labels.get(&id).and_then(|class| ids.get(class)).ok_or_else(|| unknown("image_class_labels.txt"))?;
             let published = *trained.get(&id).ok_or_else(|| unknown("train_test_split.txt"))? == 1;
@@ -216,7 +215,7 @@ mod tests {
             "ROOT/CUB_200_2011/train_test_split.txt: line 2: `2 x` is not `number 0 or 1`"
         );
         write(folder.path(), "CUB_200_2011/train_test_split.txt", "1 1\n2 1\n");
-        assert!(refused(&of, folder.path()).ends_with("it does not say anything of image 3"));
+        assert!(refused(&of, folder.path()).ends_with("it has no entry for image 3"));
         std::fs::remove_file(folder.path().join("CUB_200_2011/classes.txt")).unwrap();
         assert_eq!(refused(&of, folder.path()), "there is no file at ROOT/CUB_200_2011/classes.txt");
     }

@@ -291,18 +291,20 @@ impl Transfer<'_> {
         let error = match silence {
             Silence::Stopped => return Failure::Final(DataError::Stopped),
             Silence::Slow(words) => return Failure::Slow(format!("the server is too slow: {words}")),
-            Silence::Broken(error) => return Failure::Passing(format!("the server hung up ({error})")),
+            Silence::Broken(error) => return Failure::Passing(format!("the server closed the connection ({error})")),
             Silence::Refused(error) => error,
         };
         match error {
             ureq::Error::Io(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset | UnexpectedEof) => {
-                Failure::Passing(format!("the server hung up ({error})"))
+                Failure::Passing(format!("the server closed the connection ({error})"))
             }
             ureq::Error::Timeout(timeout) if !matches!(timeout, Timeout::Resolve | Timeout::Connect) => {
                 Failure::Passing("the server does not answer".to_owned())
             }
-            ureq::Error::Protocol(error) => Failure::Passing(format!("the server answered nonsense ({error})")),
-            ureq::Error::LargeResponseHeader(..) => Failure::Passing(format!("the server answered nonsense ({error})")),
+            ureq::Error::Protocol(error) => Failure::Passing(format!("the server's answer was invalid ({error})")),
+            ureq::Error::LargeResponseHeader(..) => {
+                Failure::Passing(format!("the server's answer was invalid ({error})"))
+            }
             ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed | ureq::Error::BadUri(_) => {
                 Failure::Final(self.given_up(&[error.to_string()]))
             }

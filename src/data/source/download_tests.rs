@@ -143,6 +143,7 @@ fn fetch_with(patience: Patience, folder: &Path, base: &str) -> Result<PathBuf, 
         on_read: &|_, _| (),
         column: None,
         earlier: None,
+        storage: &crate::Storage::Raw,
     };
     let downloader = Downloader { folder, patience, help: "the three ways", access: &access };
     downloader.fetch(&published(), base)
@@ -300,6 +301,7 @@ fn a_wish_to_stop_is_heard_and_the_part_is_kept() {
         on_read: &|_, _| (),
         column: None,
         earlier: None,
+        storage: &crate::Storage::Raw,
     };
     let downloader = Downloader { folder: folder.path(), patience: QUICK, help: "", access: &access };
     assert!(matches!(downloader.fetch(&published(), &server.base), Err(DataError::Stopped)));
@@ -355,6 +357,7 @@ fn a_wish_to_stop_is_heard_while_nothing_comes() {
             on_read: &|_, _| (),
             column: None,
             earlier: None,
+            storage: &crate::Storage::Raw,
         };
         let downloader = Downloader { folder: folder.path(), patience: QUICK, help: "", access: &access };
         let started = Instant::now();

@@ -23,6 +23,7 @@ use simpipe_artifact::About;
 use simpipe_base::digest::Digest;
 use simpipe_base::fs::open_regular;
 use simpipe_base::param::SpecPath;
+use simpipe_picture::DecodeOptions;
 
 /// Rows that are held encoded at a time.
 const ROWS: usize = 64;
@@ -194,6 +195,10 @@ impl Load for HuggingFace {
             splits: (pictures.on_corrupt == OnCorrupt::Fail).then_some(splits),
             columns: listed.files.first().map(|file| file.head.told()).unwrap_or_default(),
         }
+    }
+
+    fn decoding(&self) -> Option<DecodeOptions> {
+        Some(self.to_pictures().options)
     }
 
     fn path(&self) -> Option<&Path> {

@@ -61,10 +61,11 @@ fn load(set: &Set, path: Option<&Path>) -> Result<Vec<(String, i32, u8)>, DataEr
         on_read: &|_, _| (),
         column: None,
         earlier: None,
+        storage: &crate::Storage::Raw,
     };
     set.load(path, &access, &mut |example| {
-        assert_eq!(example.image.pixels.len(), 784);
-        examples.push((example.split.to_owned(), example.label, example.image.pixels[783]));
+        assert_eq!(example.image.bytes().len(), 784);
+        examples.push((example.split.to_owned(), example.label, example.image.bytes()[783]));
         Ok(())
     })?;
     Ok(examples)
@@ -181,6 +182,7 @@ fn what_was_read_is_said_by_the_rule_of_the_key() {
             on_read: &on_read,
             column: None,
             earlier: None,
+            storage: &crate::Storage::Raw,
         };
         drop(set.load(Some(folder), &access, &mut |_| Ok(())));
         read.into_inner()

@@ -1,8 +1,9 @@
 //! Image files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides them.
 //!
 //! Splits, classes and files are taken in the order of their names, so the same folder gives the same labels and
-//! example ids on every machine. Finding the files is in [`scan`], decoding in [`decode`](crate::decode).
+//! example ids on every machine. Finding the files is in [`scan`], decoding in [`simpipe_picture`].
 
+mod folder;
 mod scan;
 mod split;
 mod survey;
@@ -16,13 +17,14 @@ pub use self::survey::{Survey, SurveyError};
 
 pub(crate) use self::scan::is_image;
 
-use self::scan::{File, Folder};
+use self::folder::{File, Folder};
 use super::pictures::FileImages;
 use super::reader::Reader;
 use super::{Access, DigestFile, Load, Loaded, OnCorrupt, Place, Sink, SourceFacts, SplitCounts};
 use crate::DataError;
 use simpipe_base::digest::Digest;
 use simpipe_base::param::SpecPath;
+use simpipe_picture::DecodeOptions;
 
 picture_source! {
     /// JPEG, PNG, WebP, GIF, BMP and TIFF files in folders: `<split>/<class>/*`, or `<class>/*` with a rule that divides
@@ -51,8 +53,8 @@ picture_source! {
         /// How images are divided into splits.
         #[aka("subset", "part", "partition", "fold")]
         split: SplitRule = SplitRule::Folders,
-        /// Which folder above an image is its class, where there may be several: the images then lie at any depth. If it is
-        /// left out there is just one, and a folder inside it is an error.
+        /// Which folder above an image is its class, if there may be several; images may then be at any depth. By
+        /// default there is exactly one, and a folder inside it is an error.
         #[aka("label", "depth", "class_name", "label_from")]
         class: Option<ClassFolder> = None,
     }
@@ -61,11 +63,11 @@ picture_source! {
 simpipe_base::choice! {
     /// Which folder above an image is its class; those of a split are not counted.
     pub enum ClassFolder {
-        /// The uppermost: of `cat/indoors/1.jpg` it is `cat`.
+        /// The outermost folder: `cat` for `cat/indoors/1.jpg`.
         "first" => First,
-        /// The one that the image lies in: `indoors`, wherever a folder of that name is.
+        /// The innermost folder: `indoors`, wherever a folder with this name is.
         "last" => Last,
-        /// All of them: `cat/indoors`. Stages that know groups of classes take `cat` for the group.
+        /// All of them: `cat/indoors`. Stages that use groups of classes take `cat` as the group.
         "path" => Path,
     }
 }
@@ -138,6 +140,10 @@ impl Load for ImageFolder {
 
     fn places(&self, _: &Path) -> Vec<Place> {
         vec![Place::of(self.path.resolved.clone())]
+    }
+
+    fn decoding(&self) -> Option<DecodeOptions> {
+        Some(self.to_pictures().options)
     }
 
     fn path(&self) -> Option<&Path> {

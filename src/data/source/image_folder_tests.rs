@@ -49,9 +49,10 @@ fn load(source: &ImageFolder) -> Result<Read, DataError> {
         on_read: &|_, _| (),
         column: None,
         earlier: None,
+        storage: &crate::Storage::Raw,
     };
     let loaded = source.load(&access, &mut |example| {
-        examples.push((example.split.to_owned(), example.label, example.image));
+        examples.push((example.split.to_owned(), example.label, example.image.into_pixels().unwrap()));
         Ok(())
     })?;
     Ok((examples, loaded))
@@ -161,7 +162,7 @@ fn a_folder_of_another_layout_says_what_is_wrong() {
     assert_eq!(message(&["train/a/1.png"], &["train/b"]), "ROOT/train/b: the class has no images");
     assert_eq!(message(&["train/1.png"], &["train/b"]), "ROOT/train/1.png: an image outside a class folder");
     let nested = message(&["train/a/b/1.png"], &[]);
-    assert_eq!(nested, "ROOT/train/a/b: a folder inside a class: images must lie directly in it");
+    assert_eq!(nested, "ROOT/train/a/b: a folder inside a class: images must be directly in the class folder");
     let missing = source(Path::new("/nowhere")).digests(&Digest::of_file).unwrap_err();
     assert_eq!(missing.to_string(), "there is no folder at /nowhere");
 }
@@ -294,4 +295,83 @@ fn classes_lie_at_any_depth() {
     assert!(of(ClassFolder::Path).undivided().is_none());
     let classes = ImageFolder { class: Some(ClassFolder::Path), ..source(&folder.path().join("train")) };
     assert_eq!(classes.undivided().unwrap().scan().unwrap().classes, ["cat", "cat/in", "dog/in/far"]);
+}
+
+#[test]
+fn names_may_be_of_any_script_and_files_may_be_links() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("photos");
+    write(&root, "train/grüße/Ä 名前.PNG", &png(7));
+    write(&root, "train/猫/UPPER.JPEG", &png(8));
+    // What a link leads to lies elsewhere; it is called by the link.
+    write(folder.path(), "elsewhere/dog/3.png", &png(9));
+    symlink(folder.path().join("elsewhere/dog"), root.join("train/dog")).unwrap();
+    symlink("UPPER.JPEG", root.join("train/猫/link.jpg")).unwrap();
+    let (found, loaded) = load(&source(&root)).unwrap();
+    assert_eq!(loaded.classes, ["dog", "grüße", "猫"]);
+    assert_eq!(found.iter().map(|(_, label, _)| *label).collect::<Vec<_>>(), [0, 1, 2, 2]);
+    assert_eq!(found[2].2, found[3].2, "a file and the link to it");
+    symlink(&root, root.join("train/dog/again")).unwrap();
+    assert!(load(&source(&root)).unwrap_err().to_string().contains("loop"), "a folder in itself");
+    std::fs::remove_file(root.join("train/dog/again")).unwrap();
+    let odd = root.join("train/dog").join(std::ffi::OsStr::from_bytes(b"bad\xff.png"));
+    if std::fs::write(&odd, png(1)).is_ok() {
+        let error = load(&source(&root)).unwrap_err().to_string();
+        assert!(error.ends_with("the name is not valid UTF-8"), "{error}");
+    }
+}
+
+/// A smooth photograph, which JPEG and PNG make small.
+fn photograph(number: u8, format: ImageFormat) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| Rgb([u8::try_from(x).unwrap(), u8::try_from(y).unwrap(), number]);
+    encoded(&DynamicImage::ImageRgb8(ImageBuffer::from_fn(180, 120, pixel)), format)
+}
+
+/// What is handed out of a folder: which images are encoded, and what is known of all.
+fn kept(source: &ImageFolder, storage: &crate::Storage) -> Vec<(bool, ImageShape, Digest)> {
+    let mut kept = Vec::new();
+    let access = Access {
+        downloads: Path::new(""),
+        on_progress: &|_| (),
+        stop: &|| false,
+        on_read: &|_, _| (),
+        column: None,
+        earlier: None,
+        storage,
+    };
+    source
+        .load(&access, &mut |example| {
+            let encoded = matches!(example.image, simpipe_artifact::NewImage::Encoded(_));
+            kept.push((encoded, example.image.shape(), example.image.digest()));
+            Ok(())
+        })
+        .unwrap();
+    kept
+}
+
+#[test]
+fn large_images_are_kept_as_they_came_and_are_the_same_images() {
+    use crate::Storage::{Auto, Encoded, Raw};
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "train/a/1.jpg", &photograph(1, ImageFormat::Jpeg));
+    write(folder.path(), "train/a/2.png", &photograph(2, ImageFormat::Png));
+    write(folder.path(), "train/a/3.bmp", &photograph(3, ImageFormat::Bmp));
+    write(folder.path(), "train/a/4.png", &png(4));
+    for (resize, wanted) in [
+        (None, [true, true, false, false]),
+        // As large as before: small images grow, and their files are then worth more.
+        (Some(Resize::stretch(120, 180)), [true, true, false, true]),
+        (Some(Resize::stretch(64, 64)), [false; 4]),
+    ] {
+        let source = ImageFolder { resize, ..source(folder.path()) };
+        let all = [Auto, Raw, Encoded].map(|storage| kept(&source, &storage));
+        let encoded = all.each_ref().map(|kept| kept.iter().map(|(encoded, ..)| *encoded).collect::<Vec<_>>());
+        assert_eq!(encoded[0], wanted);
+        assert_eq!(encoded[1], [false; 4]);
+        assert!(encoded[2][0] && encoded[2][1], "{:?}", encoded[2]);
+        let known = all.map(|kept| kept.into_iter().map(|(_, shape, digest)| (shape, digest)).collect::<Vec<_>>());
+        assert!(known[0] == known[1] && known[1] == known[2]);
+    }
 }

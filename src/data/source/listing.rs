@@ -5,52 +5,13 @@ use std::path::{Path, PathBuf};
 
 use walkdir::DirEntry;
 
+pub(super) use super::item::{Item, More, NAMED, named};
 use super::pictures::{FileImages, Pictures};
 use super::reader::Reader;
 use super::{Access, DigestFile, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::DataError;
-use crate::decode::Part;
-use simpipe_artifact::About;
 use simpipe_base::digest::Digest;
-
-/// Things that a message names; the rest is counted.
-pub(super) const NAMED: usize = 20;
-
-/// An image file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Item {
-    /// Its split's name.
-    pub(super) split: String,
-    /// Its class, as an index.
-    pub(super) label: usize,
-    /// Its path inside the source, with `/` between the parts.
-    pub(super) name: String,
-    /// Where it is.
-    pub(super) path: PathBuf,
-    /// What most sources don't say.
-    pub(super) more: Option<Box<More>>,
-}
-
-/// What some sources say of an image file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct More {
-    /// Columns of the artifact.
-    pub(super) about: About,
-    /// The part of the picture that is meant.
-    pub(super) part: Option<Part>,
-    /// What it has in the column that was asked for.
-    pub(super) value: Option<String>,
-    /// Where it stands in its list, from 1.
-    pub(super) line: usize,
-}
-
-impl More {
-    /// `None` where nothing is said.
-    pub(super) fn boxed(self) -> Option<Box<Self>> {
-        let silent = Self { line: self.line, ..Self::default() };
-        (self != silent).then(|| Box::new(self))
-    }
-}
+use simpipe_picture::DecodeOptions;
 
 /// All image files of a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,7 +59,7 @@ impl Listing {
         Err(DataError::Malformed {
             path: self.lists.first().map_or_else(|| root.to_path_buf(), |(_, path)| path.clone()),
             reason: format!("{count} of {total} listed images are missing: {}", named(&missing, NAMED)),
-            help: Some(format!("paths are relative to `{}`: correct them, or bring the files", root.display())),
+            help: Some(format!("paths are relative to `{}`: correct them, or add the files", root.display())),
         })
     }
 
@@ -138,15 +99,6 @@ pub(super) fn is_visible(entry: &DirEntry) -> bool {
     let name = entry.file_name();
     let of_system = || entry.file_type().is_dir() && OF_SYSTEMS.iter().any(|own| name == *own);
     entry.depth() == 0 || !(name.as_encoded_bytes().starts_with(b".") || of_system())
-}
-
-/// The first few of some things, and how many there are beside them.
-pub(super) fn named(things: &[String], at_most: usize) -> String {
-    let mut text = things.iter().take(at_most).cloned().collect::<Vec<_>>().join(", ");
-    if things.len() > at_most {
-        text.push_str(&format!(" and {} more", things.len() - at_most));
-    }
-    text
 }
 
 /// What is wrong with the lines of a list: the first few, and how many there are beside them.
@@ -199,6 +151,10 @@ impl<T: ListsFiles> Load for T {
         let pictures = self.pictures();
         let splits = (pictures.on_corrupt == super::OnCorrupt::Fail).then(|| listing.counts());
         SourceFacts { classes: Some(listing.classes), image: pictures.shape(), splits, columns: listing.columns }
+    }
+
+    fn decoding(&self) -> Option<DecodeOptions> {
+        Some(self.pictures().options)
     }
 
     fn path(&self) -> Option<&Path> {

@@ -63,6 +63,7 @@ pub(super) fn load(source: &Source, column: Option<&str>) -> Result<(Vec<Seen>, 
         on_read: &on_read,
         column,
         earlier: None,
+        storage: &crate::Storage::Raw,
     };
     let mut seen = Vec::new();
     let loaded = source.loader().load(&access, &mut |example| {
@@ -72,7 +73,7 @@ pub(super) fn load(source: &Source, column: Option<&str>) -> Result<(Vec<Seen>, 
                 split: example.split.to_owned(),
                 class: String::new(),
                 name: example.name.to_owned(),
-                image: example.image,
+                image: example.image.into_pixels().unwrap(),
                 about: example.about,
                 value: example.value.map(str::to_owned),
             },
@@ -119,6 +120,7 @@ pub(super) fn survives(source: &Source, file: &Path) {
             on_read: &on_read,
             column: None,
             earlier: None,
+            storage: &crate::Storage::Raw,
         };
         drop(source.loader().facts());
         drop(source.loader().digests(&Digest::of_file));

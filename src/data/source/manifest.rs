@@ -37,10 +37,10 @@ picture_source! {
         /// The table, or the folder of one called `metadata`.
         #[aka("file", "csv", "df", "dataframe_name", "location", "url", "metadata")]
         path: SpecPath,
-        /// The folder that the paths in it are relative to; its own if it is left out.
+        /// The folder that the paths in the table are relative to; default: the table's own.
         #[aka("dir", "folder", "data_dir", "dataset_root", "image_folder", "images")]
         root: Option<SpecPath> = None,
-        /// The column of labels, where it is not called `label` or `class`.
+        /// The column of labels, if it is not called `label` or `class`.
         #[aka("label_column", "target", "class_column", "y")]
         label: Option<String> = None,
     }
@@ -124,7 +124,7 @@ impl ListsFiles for Manifest {
         listing.columns.dedup();
         let classes = classes_of(&labels).map_err(|wrong| {
             let wrong: Vec<(usize, String)> = wrong.into_iter().map(|(row, what)| (lines[row], what)).collect();
-            let help = "give every image a class; `label` names another column where the classes stand elsewhere";
+            let help = "give every image a class; if the classes are in another column, name it with `label`";
             wrong_lines(&listing.lists[0].1, &wrong, help)
         })?;
         listing.items.iter_mut().zip(&classes.of_rows).for_each(|(item, label)| item.label = *label);

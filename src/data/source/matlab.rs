@@ -53,12 +53,12 @@ fn wrong(what: impl Into<String>) -> Error {
 /// If it is no such file, and whatever `look` gives.
 pub(super) fn variables(mut file: impl Read, look: &mut Look<'_>) -> Result<()> {
     let mut head = [0; 128];
-    file.read_exact(&mut head).map_err(|_| wrong("it is no Matlab file"))?;
+    file.read_exact(&mut head).map_err(|_| wrong("it is not a Matlab file"))?;
     if head.starts_with(b"MATLAB 7.3") || head.starts_with(b"\x89HDF") {
         return Err(wrong("it is of version 7.3 (HDF5): save it with `-v7`"));
     }
     if &head[126..] != b"IM" {
-        return Err(wrong("it is no Matlab file of version 5 with little-endian numbers"));
+        return Err(wrong("it is not a little-endian Matlab file of version 5"));
     }
     while let Some(tag) = Tag::read(&mut file)? {
         let mut content = (&mut file).take(tag.length);
@@ -329,7 +329,7 @@ mod tests {
             drop(read(&damaged));
         }
         let said = |bytes: &[u8]| read(bytes).unwrap_err().to_string();
-        assert_eq!(said(b"MATLAB"), "it is no Matlab file");
+        assert_eq!(said(b"MATLAB"), "it is not a Matlab file");
         let mut newer = file.clone();
         newer[..10].copy_from_slice(b"MATLAB 7.3");
         assert!(said(&newer).contains("7.3 (HDF5)"));

@@ -20,6 +20,7 @@ mod hugging_face;
 mod idx;
 mod image_folder;
 mod in_shop;
+mod item;
 mod listing;
 mod manifest;
 mod matlab;
@@ -67,10 +68,11 @@ use std::path::{Path, PathBuf};
 
 pub(super) use image_folder::is_image;
 
-use super::DataError;
-use simpipe_artifact::{About, DecodedFrom, Decodings, Image};
+use crate::{DataError, Storage};
+use simpipe_artifact::{About, DecodedFrom, Decodings, Image, NewImage};
 use simpipe_base::contents::Contents;
 use simpipe_base::digest::Digest;
+use simpipe_picture::DecodeOptions;
 
 simpipe_base::choice! {
     /// Where the images come from.
@@ -89,31 +91,38 @@ simpipe_base::choice! {
         /// Omniglot: handwritten letters of 50 alphabets, 105 x 105 pixels, 20 drawings of each letter.
         "omniglot" => Omniglot(Omniglot),
         /// JPEG, PNG, WebP, GIF, BMP and TIFF files in folders: `<split>/<class>/*`.
-        #[version = 3]
+        #[version = 4]
         #[aka("folder", "directory", "path", "dir", "image_dataset", "image_dataset_from_directory")]
         "image-folder" => ImageFolder(ImageFolder),
         /// A table of image files: CSV, TSV, JSON Lines or Parquet with the columns `path`, `label` and what else is known.
+        #[version = 2]
         #[aka("csv", "tsv", "jsonl", "table", "dataframe", "df", "oml")]
         "manifest" => Manifest(Manifest),
         /// Parquet files that hold images, as Hugging Face's `datasets` writes them.
+        #[version = 2]
         #[aka("parquet", "datasets", "hf", "load_dataset")]
         "hugging-face" => HuggingFace(HuggingFace),
         /// Shards of WebDataset: `.tar` files in which the files of one sample share their name up to the ending.
+        #[version = 2]
         #[aka("wds", "tar", "shards")]
         "webdataset" => WebDataset(WebDataset),
         /// A NumPy archive of arrays: images and labels, of one split or of several.
         #[aka("numpy", "npy", "medmnist")]
         "npz" => Npz(Npz),
         /// CUB-200-2011: 11,788 photographs of 200 kinds of birds.
+        #[version = 2]
         #[aka("cub", "cub200", "cub-200", "birds")]
         "cub-200-2011" => Cub200(Cub200),
         /// Cars-196: 16,185 photographs of 196 models of cars.
+        #[version = 2]
         #[aka("cars", "stanford-cars")]
         "cars-196" => Cars196(Cars196),
         /// Stanford Online Products: 120,053 photographs of 22,634 products.
+        #[version = 2]
         #[aka("sop", "online-products")]
         "stanford-online-products" => StanfordProducts(StanfordProducts),
         /// In-shop Clothes Retrieval: 52,712 photographs of 7,982 clothes.
+        #[version = 2]
         #[aka("deepfashion", "in-shop-clothes-retrieval")]
         "in-shop" => InShop(InShop),
         /// SVHN: house numbers, colour images of 32 x 32 pixels in 10 classes.
@@ -122,6 +131,7 @@ simpipe_base::choice! {
         /// STL-10: 13,000 labelled colour images of 96 x 96 pixels in 10 classes.
         "stl-10" => Stl10(Stl10),
         /// Tiny ImageNet: 110,000 labelled colour images of 64 x 64 pixels in 200 classes.
+        #[version = 2]
         #[aka("tiny-imagenet-200")]
         "tiny-imagenet" => TinyImageNet(TinyImageNet),
     }
@@ -164,8 +174,8 @@ pub struct Example<'a> {
     pub split: &'a str,
     /// Index into the classes.
     pub label: i32,
-    /// The pixels.
-    pub image: Image,
+    /// The pixels, or the file that they come from.
+    pub image: NewImage,
     /// The path of its file inside the source, with `/` between the parts; empty where it has none.
     pub name: &'a str,
     /// What else is known about it.
@@ -180,7 +190,7 @@ impl<'a> Example<'a> {
     /// An image of which nothing more is known.
     #[must_use]
     pub fn new(split: &'a str, label: i32, image: Image) -> Self {
-        Self { split, label, image, name: "", about: About::default(), value: None, decoded_from: None }
+        Self { split, label, image: image.into(), name: "", about: About::default(), value: None, decoded_from: None }
     }
 }
 
@@ -225,6 +235,8 @@ pub struct Access<'a> {
     pub column: Option<&'a str>,
     /// Images that were decoded before, with the same options.
     pub earlier: Option<&'a Decodings>,
+    /// Which images are handed out as the files that they came as.
+    pub storage: &'a Storage,
 }
 
 impl Access<'_> {
@@ -280,6 +292,11 @@ pub trait Load {
     /// If the data is not there or is not what it should be.
     fn look(&self, _access: &Access<'_>) -> Result<SourceFacts, DataError> {
         Ok(self.facts())
+    }
+
+    /// How images that it hands out encoded become pixels; nothing where it hands out pixels alone.
+    fn decoding(&self) -> Option<DecodeOptions> {
+        None
     }
 
     /// The file or folder that the spec names, if it names one.

@@ -35,7 +35,7 @@ impl NameList {
         for (at, line) in text.lines().enumerate() {
             let name = line.trim().trim_start_matches("./");
             if !name.is_empty() && !name.starts_with('#') && !names.insert(name.to_owned()) {
-                wrong.push((at + 1, format!("`{name}` is there already")));
+                wrong.push((at + 1, format!("`{name}` is already listed")));
             }
         }
         if wrong.is_empty() {
@@ -58,6 +58,6 @@ mod tests {
         assert_eq!(list.names, ["a/1.png", "b/2.png"].map(str::to_owned).into());
         assert_eq!(list.digest, Digest::of_file(file.path()).unwrap());
         std::fs::write(file.path(), "a\nb\na\n").unwrap();
-        assert!(NameList::read(file.path()).unwrap_err().to_string().ends_with(": line 3: `a` is there already"));
+        assert!(NameList::read(file.path()).unwrap_err().to_string().ends_with(": line 3: `a` is already listed"));
     }
 }

@@ -15,14 +15,13 @@ use super::published::Published;
 use super::reader::PublishedReader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::DataError;
-use crate::decode::{DecodeOptions, Encoded};
 use crate::in_order::{BUDGET, in_order};
-use crate::scale::Scaling;
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
 use simpipe_base::fs::open_regular;
 use simpipe_base::param::SpecPath;
 use simpipe_base::suggest;
+use simpipe_picture::{DecodeOptions, Encoded, Scaling};
 
 const SIDE: usize = 105;
 /// Archives and drawings are far smaller: longer ones are none.
@@ -138,7 +137,7 @@ struct Encoding {
 
 fn help() -> String {
     format!(
-        "be online once, so that it is downloaded; or put `{}` and the like into a folder and say \
+        "connect to the internet once, so that it is downloaded; or put `{}` and similar files into a folder and write \
          `source = {{ omniglot = {{ path = \"that folder\" }} }}`",
         BACKGROUND.name
     )
@@ -211,7 +210,7 @@ impl Omniglot {
         if let Some(unknown) = left_out.iter().find(|left_out| !alphabets.contains(*left_out)) {
             return Err(DataError::Malformed {
                 path: path.to_path_buf(),
-                reason: format!("`leave-out` names `{unknown}`, which is no alphabet of it"),
+                reason: format!("`leave-out` names `{unknown}`, which is not one of its alphabets"),
                 help: Some(suggest::help(unknown, &known)),
             });
         }

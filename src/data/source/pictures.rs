@@ -3,15 +3,15 @@
 
 use std::path::Path;
 
-use super::listing::{Item, named};
+use super::item::{Item, named};
 use super::reader::Reader;
 use super::{Access, Example, Loaded, Resize, Sink};
-use crate::DataError;
-use crate::decode::{BACKGROUND, DecodeError, DecodeOptions, Decoded, Encoded, Part};
 use crate::in_order::{BUDGET, Claim, Stopped, in_order};
-use simpipe_artifact::{About, DecodedFrom, Decodings, Image};
+use crate::{DataError, Storage};
+use simpipe_artifact::{About, DecodedFrom, Decodings, EncodedImage, Image, NewImage};
 use simpipe_base::check::Check;
 use simpipe_base::digest::Digest;
+use simpipe_picture::{BACKGROUND, DecodeError, DecodeOptions, Decoded, Encoded, Part};
 
 /// More than that in colour do not fit into one value of a Parquet file.
 pub(super) const MOST_PIXELS: u64 = 700_000_000;
@@ -25,7 +25,7 @@ simpipe_base::choice! {
     pub enum OnCorrupt {
         /// Stop, and name them.
         "fail" => Fail,
-        /// Leave them out, with a warning; `dataset.json` lists them.
+        /// Skip them, with a warning; `dataset.json` lists them.
         "skip" => Skip,
     }
 }
@@ -44,18 +44,18 @@ macro_rules! picture_source {
             $(#[doc = $doc])*
             pub struct $name {
                 $($fields)*
-                /// Height and width that every image is brought to, in pixels, or a table that says how: `[64, 64]` stretches
-                /// images, `{ size = [64, 64], mode = "centre-crop" }` shows their middle. As Pillow does it, to the bit; the sizes
-                /// stay as they are if it is left out.
+                /// Height and width to resize every image to, in pixels, or a table that says how: `[64, 64]` stretches
+                /// images, `{ size = [64, 64], mode = "centre-crop" }` shows their middle. Bit-identical to Pillow. By
+                /// default images keep their sizes.
                 #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
                 resize: Option<$crate::source::Resize> = None => $crate::source::Resize::range().optional(),
                 /// 3 for colour, 1 for grey (luma of ITU-R BT.709).
                 channels: u32 = 3 => simpipe_base::check::Check::new("1 or 3", |channels| matches!(channels, 1 | 3)),
                 /// The colour behind transparent pixels: red, green and blue from 0 to 255.
-                background: Vec<u8> = $crate::decode::BACKGROUND.to_vec() => $crate::source::pictures::colour(),
-                /// The most pixels that an image may have, as it is in the file. One that claims more is treated as one that
-                /// can't be decoded; its header tells, so that it takes no memory.
-                max_pixels: u64 = $crate::decode::MAX_PIXELS =>
+                background: Vec<u8> = simpipe_picture::BACKGROUND.to_vec() => $crate::source::pictures::colour(),
+                /// The largest number of pixels of an image as it is in the file. An image that claims more is treated
+                /// as one that can't be decoded; the header is enough to see that, so it takes no memory.
+                max_pixels: u64 = simpipe_picture::MAX_PIXELS =>
                     simpipe_base::check::between(1, $crate::source::pictures::MOST_PIXELS),
                 /// What to do with files that can't be decoded.
                 on_corrupt: $crate::source::OnCorrupt = $crate::source::OnCorrupt::Fail,
@@ -105,25 +105,75 @@ impl Pictures {
 }
 
 /// An image with what it was made from.
-pub(super) struct Picture {
+struct Picture {
     /// As it was decoded, now or before.
-    image: Image,
+    image: NewImage,
     from: DecodedFrom,
     /// Whether an earlier result had it.
     taken_over: bool,
 }
 
-impl Picture {
-    /// One that was decoded now.
-    fn new(decoded: Decoded, digest: Digest) -> Self {
-        let from = DecodedFrom { digest, transparent: decoded.transparent };
-        Self { image: decoded.image, from, taken_over: false }
+/// What becomes of the bytes of a file.
+#[derive(Clone, Copy)]
+struct Decoder<'a> {
+    options: &'a DecodeOptions,
+    earlier: Option<&'a Decodings>,
+    storage: &'a Storage,
+}
+
+impl<'a> Decoder<'a> {
+    /// For an access, of which the rest is no other thread's.
+    const fn of(options: &'a DecodeOptions, access: &Access<'a>) -> Self {
+        Self { options, earlier: access.earlier, storage: access.storage }
     }
 
-    /// One that an earlier result has.
-    fn earlier(earlier: Option<&Decodings>, digest: Digest) -> Option<Self> {
-        let (image, transparent) = earlier?.find(digest)?;
-        Some(Self { image, from: DecodedFrom { digest, transparent }, taken_over: true })
+    /// What is in memory already, decoded now or before.
+    fn picture(
+        &self,
+        bytes: Vec<u8>,
+        encoded: Digest,
+        part: Option<Part>,
+        claim: &Claim<'_>,
+    ) -> Result<Picture, DecodeError> {
+        let digest = of_part(encoded, part);
+        let Some(known) = self.earlier.and_then(|earlier| earlier.find(digest)) else {
+            return self.decoded(bytes, digest, part, claim);
+        };
+        let from = DecodedFrom { digest, transparent: known.transparent };
+        let image = match known.pixels {
+            Some(pixels) => {
+                claim.hold(bytes.len().saturating_add(pixels.len()) as u64).map_err(stopped)?;
+                NewImage::Pixels(Image { shape: known.shape, pixels })
+            }
+            None => {
+                let memory = Encoded::read(&bytes, self.options)?.memory();
+                NewImage::Encoded(EncodedImage { shape: known.shape, digest: known.digest, bytes, part, memory })
+            }
+        };
+        Ok(Picture { image, from, taken_over: true })
+    }
+
+    /// Decodes what is in memory already. Where the file is kept its pixels are looked at all the same: it must be whole, and they
+    /// are what the image is known by.
+    fn decoded(
+        &self,
+        bytes: Vec<u8>,
+        digest: Digest,
+        part: Option<Part>,
+        claim: &Claim<'_>,
+    ) -> Result<Picture, DecodeError> {
+        let encoded = Encoded::read(&bytes, self.options)?;
+        let memory = encoded.memory();
+        claim.hold(memory).map_err(stopped)?;
+        // Of a part only its own pixels are kept of all that are decoded.
+        let pixels = encoded.pixels();
+        let Decoded { image, transparent, .. } = encoded.decode_part(part)?;
+        let image = if self.storage.keeps_file(bytes.len(), pixels, image.shape) {
+            NewImage::Encoded(EncodedImage { shape: image.shape, digest: image.digest(), bytes, part, memory })
+        } else {
+            NewImage::Pixels(image)
+        };
+        Ok(Picture { image, from: DecodedFrom { digest, transparent }, taken_over: false })
     }
 }
 
@@ -196,12 +246,11 @@ impl FileImages<'_> {
         has_read: &HasRead<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<Loaded, DataError> {
-        let (items, options) = (self.items, &self.pictures.options);
+        let (items, decoder) = (self.items, Decoder::of(&self.pictures.options, access));
         let (mut tally, mut done) = (Tally::new(self.pictures), 0);
-        let earlier = access.earlier; // the rest of it is no other thread's
         let decode = |item: &Item, claim: &Claim<'_>| {
             let part = item.more.as_ref().and_then(|more| more.part);
-            picture_of_file(&item.path, self.reader, options, part, earlier, claim)
+            kept(picture_of_file(&item.path, self.reader, decoder, part, claim), claim)
         };
         in_order(items, BUDGET, decode, |result| {
             let Some((at, decoded)) = result else { return access.images(done, items.len()) };
@@ -238,8 +287,11 @@ pub(super) fn decode_file(
     options: &DecodeOptions,
     claim: &Claim<'_>,
 ) -> Result<Decoded, DecodeError> {
-    let decoded = read_claiming(path, reader, options, claim)
-        .and_then(|(bytes, _)| decode_claiming(&bytes, options, None, claim));
+    let decoded = read_claiming(path, reader, options, claim).and_then(|(bytes, _)| {
+        let encoded = Encoded::read(&bytes, options)?;
+        claim.hold(encoded.memory()).map_err(stopped)?;
+        encoded.decode()
+    });
     claim.keep(decoded.as_ref().map_or(0, |decoded| decoded.image.pixels.len() as u64));
     decoded
 }
@@ -248,16 +300,12 @@ pub(super) fn decode_file(
 fn picture_of_file(
     path: &Path,
     reader: &Reader<'_>,
-    options: &DecodeOptions,
+    decoder: Decoder<'_>,
     part: Option<Part>,
-    earlier: Option<&Decodings>,
     claim: &Claim<'_>,
 ) -> Result<Picture, DecodeError> {
-    let read = || {
-        let (bytes, digest) = read_claiming(path, reader, options, claim)?;
-        picture_claiming(&bytes, of_part(digest, part), options, part, earlier, claim)
-    };
-    kept(read(), claim)
+    let (bytes, digest) = read_claiming(path, reader, decoder.options, claim)?;
+    decoder.picture(bytes, digest, part, claim)
 }
 
 /// An image file's bytes and their digest.
@@ -273,42 +321,12 @@ fn read_claiming(
     reader.read_with_digest(path, options.most_bytes()).map_err(unreadable)
 }
 
-/// What is in memory already, decoded now or before.
-fn picture_claiming(
-    bytes: &[u8],
-    digest: Digest,
-    options: &DecodeOptions,
-    part: Option<Part>,
-    earlier: Option<&Decodings>,
-    claim: &Claim<'_>,
-) -> Result<Picture, DecodeError> {
-    match Picture::earlier(earlier, digest) {
-        Some(picture) => {
-            let held = bytes.len().saturating_add(picture.image.pixels.len()) as u64;
-            claim.hold(held).map_err(stopped).map(|()| picture)
-        }
-        None => decode_claiming(bytes, options, part, claim).map(|decoded| Picture::new(decoded, digest)),
-    }
-}
-
-/// Decodes what is in memory already.
-fn decode_claiming(
-    bytes: &[u8],
-    options: &DecodeOptions,
-    part: Option<Part>,
-    claim: &Claim<'_>,
-) -> Result<Decoded, DecodeError> {
-    let encoded = Encoded::read(bytes, options)?;
-    claim.hold(encoded.memory()).map_err(stopped)?;
-    encoded.decode_part(part)
-}
-
 fn stopped(_: Stopped) -> DecodeError {
     DecodeError::Unreadable("stopped".to_owned())
 }
 
 fn kept(picture: Result<Picture, DecodeError>, claim: &Claim<'_>) -> Result<Picture, DecodeError> {
-    claim.keep(picture.as_ref().map_or(0, |picture| picture.image.pixels.len() as u64));
+    claim.keep(picture.as_ref().map_or(0, |picture| picture.image.bytes().len() as u64));
     picture
 }
 
@@ -351,11 +369,10 @@ impl<'a, 'b> Stream<'a, 'b> {
     fn flush(&mut self) -> Result<(), DataError> {
         let waiting = std::mem::take(&mut self.waiting);
         self.bytes = 0;
-        let options = &self.tally.pictures.options;
-        let earlier = self.access.earlier;
+        let decoder = Decoder::of(&self.tally.pictures.options, self.access);
         let decode = |encoding: &Encoding, claim: &Claim<'_>| {
-            let (bytes, digest) = (&encoding.bytes, Digest::of(&encoding.bytes));
-            kept(picture_claiming(bytes, digest, options, None, earlier, claim), claim)
+            let (bytes, digest) = (encoding.bytes.clone(), Digest::of(&encoding.bytes));
+            kept(decoder.picture(bytes, digest, None, claim), claim)
         };
         let (access, tally, sink, done) = (self.access, &mut self.tally, &mut *self.sink, self.done);
         in_order(&waiting, BUDGET, decode, |result| {

@@ -91,8 +91,8 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// The three ways to provide data, for messages; `name` is the source's name in a spec.
 pub(crate) fn ways(name: &str, archive: &str, folder: &str) -> String {
     format!(
-        "provide the data in one of three ways: be online once, so that it is downloaded; \
-         `source = {{ {name} = {{ path = \"..\" }} }}` with the path of {archive}; or with the path of {folder}"
+        "provide the data in one of three ways: connect to the internet once, so that it is downloaded; `source = {{ \
+         {name} = {{ path = \"..\" }} }}` with the path of {archive}; or with the path of {folder}"
     )
 }
 

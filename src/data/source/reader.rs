@@ -254,6 +254,7 @@ mod tests {
             on_read: &on_read,
             column: None,
             earlier: None,
+            storage: &crate::Storage::Raw,
         };
         let ended = source.loader().load(&access, &mut |_| Ok(())).map(|_| ());
         (read.into_inner(), ended)

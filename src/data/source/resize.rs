@@ -3,12 +3,12 @@
 use serde_json::Value as Json;
 
 use super::pictures::colour;
-use crate::scale::{ResizeFilter, ResizeMode, Scaling};
 use simpipe_base::check::{self, Check};
 use simpipe_base::issue::Issues;
 use simpipe_base::node::{Node, Value};
 use simpipe_base::param::{Param, Shape, View};
 use simpipe_base::params;
+use simpipe_picture::{ResizeFilter, ResizeMode, Scaling};
 
 /// The longest side, in pixels.
 const LONGEST: u32 = 8192;
@@ -19,13 +19,13 @@ params! {
         /// Height and width, in pixels.
         #[aka("image_size", "target_size", "shape", "to")]
         size: Vec<u32> => check::height_and_width(LONGEST),
-        /// What becomes of an image whose sides are in another proportion.
+        /// What to do with an image that has other proportions.
         #[aka("method", "how", "strategy", "crop")]
         mode: ResizeMode = ResizeMode::Stretch,
-        /// What a pixel of the result is made of.
+        /// How a pixel of the result is computed.
         #[aka("interpolation", "resample", "algorithm")]
         filter: ResizeFilter = ResizeFilter::Bilinear,
-        /// The colour of what `fit` leaves free: red, green and blue from 0 to 255.
+        /// The colour of the border of `fit`: red, green and blue from 0 to 255.
         #[aka("fill", "colour", "color", "padding", "background")]
         pad: Vec<u8> = vec![0; 3] => colour(),
     }

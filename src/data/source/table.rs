@@ -102,7 +102,7 @@ fn separated(path: &Path, bytes: &[u8]) -> Result<Table, DataError> {
             let cells = cells.into_iter().map(|cell| (!cell.is_empty()).then(|| cell.to_owned())).collect();
             rows.push(Row { line, cells });
         } else {
-            wrong.push((line, format!("it has {} values, where there are {} columns", cells.len(), columns.len())));
+            wrong.push((line, format!("it has {} values, but there are {} columns", cells.len(), columns.len())));
         }
     }
     if !wrong.is_empty() {
@@ -114,7 +114,7 @@ fn separated(path: &Path, bytes: &[u8]) -> Result<Table, DataError> {
     }
     let twice = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name));
     match twice {
-        Some((_, name)) => Err(DataError::malformed(path, format!("the column `{name}` is there twice"))),
+        Some((_, name)) => Err(DataError::malformed(path, format!("the column `{name}` exists twice"))),
         None => Ok(Table { path: path.to_path_buf(), columns, rows }),
     }
 }
@@ -134,13 +134,17 @@ fn json_lines(path: &Path, bytes: &[u8]) -> Result<Table, DataError> {
     if wrong.is_empty() {
         Ok(Table { path: path.to_path_buf(), columns, rows })
     } else {
-        Err(wrong_lines(path, &wrong, "write one JSON object a line, of texts, numbers, `true`, `false` and `null`"))
+        Err(wrong_lines(
+            path,
+            &wrong,
+            "write one JSON object per line, with texts, numbers, `true`, `false` and `null`",
+        ))
     }
 }
 
 fn object(text: &[u8], columns: &mut Vec<String>) -> Result<Vec<Option<String>>, String> {
     let object: serde_json::Map<String, Json> =
-        serde_json::from_slice(text).map_err(|error| format!("it is no JSON object: {error}"))?;
+        serde_json::from_slice(text).map_err(|error| format!("it is not a JSON object: {error}"))?;
     let mut cells = vec![None; columns.len()];
     for (name, value) in object {
         let cell = match value {
@@ -191,7 +195,7 @@ pub(super) fn texts(values: &dyn Array) -> Result<Vec<Option<String>>, arrow::er
 /// A reader that stumbles over a damaged file must not take the program along.
 pub(super) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, DataError>) -> Result<T, DataError> {
     catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(DataError::malformed(path, "it is damaged: its reader gave up on it")))
+        .unwrap_or_else(|_| Err(DataError::malformed(path, "it is damaged: its reader failed")))
 }
 
 fn parquet(path: &Path, bytes: Vec<u8>) -> Result<Table, DataError> {
@@ -275,13 +279,13 @@ mod tests {
         };
         assert_eq!(
             said(b"a,b\n1,2\n3\n4,5,6\n"),
-            "line 3: it has 1 values, where there are 2 columns; line 4: it has 3 values, where there are 2 columns"
+            "line 3: it has 1 values, but there are 2 columns; line 4: it has 3 values, but there are 2 columns"
         );
         assert_eq!(said(b"a\n\xff\xfe\n"), "line 2: it is not valid UTF-8");
-        assert_eq!(said(b"a,a\n1,2\n"), "the column `a` is there twice");
+        assert_eq!(said(b"a,a\n1,2\n"), "the column `a` exists twice");
         assert_eq!(said(b" \n"), "the file is empty");
         assert_eq!(said(b"a,b\n"), "there are no rows");
-        assert!(said(b"{\"a\": 1}\n{\"a\"\n").starts_with("line 2: it is no JSON object"));
+        assert!(said(b"{\"a\": 1}\n{\"a\"\n").starts_with("line 2: it is not a JSON object"));
         assert!(said(b"PAR1 and no more").len() > 5);
     }
 }

@@ -100,7 +100,7 @@ impl ListsFiles for TinyImageNet {
             let label = ids.binary_search(&id).map_err(|_| {
                 DataError::malformed(
                     &folder.join("val/val_annotations.txt"),
-                    format!("`{file}` is of the class `{id}`, which is none"),
+                    format!("`{file}` is of the class `{id}`, which does not exist"),
                 )
             })?;
             let name = format!("val/images/{file}");
@@ -139,7 +139,7 @@ mod tests {
         ];
         assert_eq!(short(&of), all);
         write(folder.path(), "tiny-imagenet-200/val/val_annotations.txt", "val_0.JPEG\tn09\t0\t0\t62\t62\n");
-        assert!(refused(&of, folder.path()).ends_with("`val_0.JPEG` is of the class `n09`, which is none"));
+        assert!(refused(&of, folder.path()).ends_with("`val_0.JPEG` is of the class `n09`, which does not exist"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::DataError;
 use simpipe_base::digest::Digest;
 use simpipe_base::fs::open_regular;
 use simpipe_base::param::SpecPath;
+use simpipe_picture::DecodeOptions;
 
 picture_source! {
     /// Shards of WebDataset: `.tar` files in which the files of one sample follow each other and share their name up to the
@@ -102,7 +103,8 @@ impl WebDataset {
                 path: self.path.resolved.clone(),
                 reason: named(&wrong, super::listing::NAMED),
                 help: Some(
-                    "give every sample one key and one class, in a `.cls` or a `.json` beside its image".to_owned(),
+                    "give every sample one key and one class, in a `.cls` or a `.json` file next to its image"
+                        .to_owned(),
                 ),
             }),
         }
@@ -123,6 +125,10 @@ impl Load for WebDataset {
         let (listed, classes) = self.list_all(None, access)?;
         let columns: BTreeSet<String> = listed.iter().flat_map(|one| &one.samples).flat_map(Sample::told).collect();
         Ok(SourceFacts { classes: Some(classes.names), columns: columns.into_iter().collect(), ..self.facts() })
+    }
+
+    fn decoding(&self) -> Option<DecodeOptions> {
+        Some(self.to_pictures().options)
     }
 
     fn path(&self) -> Option<&Path> {

@@ -49,7 +49,7 @@ impl WordLines {
         if wrong.is_empty() {
             Ok(parsed)
         } else {
-            Err(wrong_lines(&self.path, &wrong, "bring the file as it was published"))
+            Err(wrong_lines(&self.path, &wrong, "use the file as it was published"))
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Classes divided whole, by the digest of their names or as they are listed.
 
 use super::{Part, TEST, TRAIN, VALIDATION, ordered_by, share_of};
-use crate::sampler::{ClassRef, Problem, labels_of};
+use crate::sampler::{ClassRef, labels_of};
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
 
 /// Classes that a message names; the rest is counted.
 const NAMED: usize = 5;
@@ -21,24 +22,24 @@ simpipe_base::params! {
     /// { classes = { validation = 0.1, test = 0.4 } }
     /// ```
     pub struct ClassShares {
-        /// The classes to train on, in a list; all others if it is left out.
+        /// The list of classes to train on; default: all others.
         #[aka("train_classes", "base")]
         train: Option<Part> = None,
         /// The share or the list of classes that becomes `validation`; where there are `folds`, one of them is.
         #[aka("val", "val_size", "validation_classes", "dev")]
         validation: Part = Part::Share(0.0),
-        /// The share or the list of classes that becomes `test`; if it is left out half of the classes, or all that are not
-        /// listed where `train` is.
+        /// The share or the list of classes that becomes `test`; default: half of the classes, or all unlisted ones if
+        /// `train` is given.
         #[aka("test_size", "test_classes", "novel")]
         test: Option<Part> = None,
-        /// Divides the classes that are not `test` into so many parts of equal size, give or take one, for
-        /// cross-validation by class: one of them is `validation`, the others `train`.
+        /// For cross-validation by class: divides the classes that are not `test` into this many parts of equal size
+        /// (give or take one). One of them is `validation`, the others are `train`.
         #[aka("k", "n_splits", "n_folds", "num_folds", "cv")]
         folds: Option<usize> = None => check::between(2, 10_000).optional(),
         /// Which of the folds is `validation`, from 0.
         #[aka("fold_index", "fold_id")]
         fold: usize = 0 => check::count(0),
-        /// Any text: another one divides otherwise.
+        /// Any text. A different one divides differently.
         #[aka("seed", "random_state", "random_seed")]
         stream: Option<String> = None,
     }
@@ -51,12 +52,12 @@ const TESTED: f64 = 0.5;
 struct Assigned<'a> {
     names: &'a [String],
     splits: Vec<Option<&'static str>>,
-    problems: Vec<Problem>,
+    problems: Vec<Issue>,
 }
 
 impl ClassShares {
     /// What is wrong whatever the classes are.
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self) -> Vec<Issue> {
         let mut problems = Vec::new();
         if self.train.as_ref().is_some_and(|part| part.share().is_some()) {
             let help = "leave it out to train on all classes of no other split; `validation` and `test` take shares";
@@ -66,7 +67,7 @@ impl ClassShares {
         let sum: f64 = shares.into_iter().flatten().filter_map(Part::share).sum();
         if sum >= 1.0 {
             let message =
-                format!("the shares for `{VALIDATION}` and `{TEST}` come to {sum}: nothing is left to train on");
+                format!("the shares for `{VALIDATION}` and `{TEST}` add up to {sum}, so nothing is left to train on");
             problems.push(problem("validation", message, "choose shares whose sum is below 1"));
         }
         match self.folds {
@@ -75,7 +76,7 @@ impl ClassShares {
                 problems.push(problem("fold", message, format!("choose 0 to {}", folds - 1)));
             }
             None if self.fold > 0 => {
-                let message = "`fold` says which of the folds is `validation`, but there are none";
+                let message = "`fold` chooses the fold for `validation`, but there are no folds";
                 problems.push(problem("fold", message, "write `folds = 4` too"));
             }
             _ => {}
@@ -84,14 +85,14 @@ impl ClassShares {
     }
 
     /// A share that the folds make needless.
-    pub(super) fn doubt(&self) -> Option<Problem> {
+    pub(super) fn doubt(&self) -> Option<Issue> {
         let folds = self.folds.filter(|_| self.validation.is_wanted())?;
-        let message = format!("`validation` does nothing here: fold {} of {folds} is the validation split", self.fold);
-        Some(problem("validation", message, "leave `validation` out, or `folds`"))
+        let message = format!("`validation` has no effect here: fold {} of {folds} is the validation split", self.fold);
+        Some(problem("validation", message, "leave out `validation` or `folds`"))
     }
 
     /// The split of every class.
-    pub(super) fn assign(&self, names: &[String]) -> Result<Vec<&'static str>, Vec<Problem>> {
+    pub(super) fn assign(&self, names: &[String]) -> Result<Vec<&'static str>, Vec<Issue>> {
         let problems = self.problems();
         let mut assigned = Assigned { names, splits: vec![None; names.len()], problems };
         assigned.list("train", TRAIN, self.train.as_ref().map_or(&[], Part::listed));
@@ -162,7 +163,7 @@ impl ClassShares {
             let named: Vec<String> = left.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
             let more = if left.len() > NAMED { format!(" and {} more", left.len() - NAMED) } else { String::new() };
             let message = format!("classes in no split: {}{more}", named.join(", "));
-            let help = "name them, or leave `train` or `test` out: it then takes all others";
+            let help = "name them, or leave out `train` or `test`, which then takes all others";
             assigned.problems.push(problem("train", message, help));
         }
         let wanted = [
@@ -210,6 +211,6 @@ impl Assigned<'_> {
     }
 }
 
-fn problem(path: &str, message: impl Into<String>, help: impl Into<String>) -> Problem {
-    Problem { path: path.to_owned(), message: message.into(), help: help.into() }
+fn problem(path: &str, message: impl Into<String>, help: impl Into<String>) -> Issue {
+    Issue::of(path, message).help(help)
 }

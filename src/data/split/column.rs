@@ -1,7 +1,7 @@
 //! Images divided by what they have in a column.
 
 use super::{TEST, TRAIN, VALIDATION};
-use crate::sampler::Problem;
+use simpipe_base::issue::Issue;
 
 simpipe_base::params! {
     /// The values of a column that belong to each split; without any list a value is the name of its split.
@@ -33,7 +33,7 @@ impl ColumnValues {
     }
 
     /// A value that is in two lists.
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self) -> Vec<Issue> {
         let mut known: Vec<(&str, &str)> = Vec::new();
         let mut problems = Vec::new();
         for (split, values) in self.lists() {
@@ -41,7 +41,7 @@ impl ColumnValues {
                 if let Some((_, other)) = known.iter().find(|(known, _)| known == value) {
                     let message = format!("the value `{value}` is already in `{other}`");
                     let help = "list each value once".to_owned();
-                    problems.push(Problem { path: format!("{split}[{at}]"), message, help });
+                    problems.push(Issue::of(format!("{split}[{at}]"), message).help(help));
                 }
                 known.push((value, split));
             }

@@ -2,16 +2,15 @@
 
 use super::images::{place, shares_problem};
 use super::{TEST, TRAIN, VALIDATION};
-use crate::sampler::Problem;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 
 simpipe_base::params! {
     /// Shares of groups; no group is in two splits.
     ///
-    /// What the images of a group have in common is taken for a number from 0 to 1 by its digest: below `test` the group becomes
-    /// `test`, the next `validation` of it `validation`, the rest `train`. So more groups move none that were there, and of
-    /// few groups a split may get none: another `stream` then divides them otherwise. An image without a group is one of its
-    /// own.
+    /// The digest of a group's value is used as a number from 0 to 1: below `test` the group becomes `test`, in the
+    /// next interval of length `validation` it becomes `validation`, else `train`. So added groups move no others. With
+    /// few groups, a split may get none: then try another `stream`. An image without a group is a group of its own.
     ///
     /// # Example
     ///
@@ -28,14 +27,14 @@ simpipe_base::params! {
         /// The share that becomes `test`.
         #[aka("test_size", "test_split")]
         test: f64 = 0.2 => check::decay(),
-        /// Any text: another one divides otherwise.
+        /// Any text. A different one divides differently.
         #[aka("seed", "random_state", "random_seed")]
         stream: Option<String> = None,
     }
 }
 
 impl GroupShares {
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self) -> Vec<Issue> {
         shares_problem(self.validation, self.test).into_iter().collect()
     }
 

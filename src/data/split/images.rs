@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::{TEST, TRAIN, VALIDATION, ordered_by, share_of};
-use crate::sampler::Problem;
 use crate::source::SplitCounts;
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
 use simpipe_base::suggest;
 
 simpipe_base::params! {
     /// Shares of the images.
     ///
-    /// The digest of an image's pixels is taken for a number from 0 to 1: below `test` it becomes `test`, the next
-    /// `validation` of it `validation`, the rest `train`. So copies of an image stay together, more images move none that
-    /// were there, and each class is divided in these shares up to chance: of n images a share p has a standard deviation
-    /// of sqrt(n p (1 - p)). With `stratified` each class is divided in exactly these shares.
+    /// The digest of an image's pixels is used as a number from 0 to 1: below `test` the image becomes `test`, in the
+    /// next interval of length `validation` it becomes `validation`, else `train`. So copies of an image stay together,
+    /// added images move no others, and each class is divided in these shares up to chance: of n images a share p has a
+    /// standard deviation of sqrt(n p (1 - p)). With `stratified` each class is divided in exactly these shares.
     ///
     /// # Example
     ///
@@ -26,17 +26,17 @@ simpipe_base::params! {
         /// The share that becomes `validation`: held out of training, to stop it or to find thresholds.
         #[aka("val", "val_size", "validation_split", "dev")]
         validation: f64 = 0.0 => check::decay(),
-        /// The share that becomes `test`; 0.2 if it is left out, or none where `test` is kept.
+        /// The share that becomes `test`; default: 0.2, or none if `test` is in `keep`.
         #[aka("test_size", "test_split")]
         test: Option<f64> = None => check::decay().optional(),
-        /// Splits of the source that stay as they are, such as a published `test`; the others are divided.
+        /// Splits of the source to keep as they are, such as a published `test`; the others are divided.
         #[aka("fixed", "keep_splits")]
         keep: Vec<String> = Vec::new(),
         /// Whether the shares are of each class, rounded up, with at least one image left in `train`: each image is then decoded
         /// twice, and a new one may move another.
         #[aka("stratify", "per_class", "balanced")]
         stratified: bool = false,
-        /// Any text: another one divides otherwise.
+        /// Any text. A different one divides differently.
         #[aka("seed", "random_state", "random_seed")]
         stream: Option<String> = None,
     }
@@ -58,7 +58,7 @@ impl ImageShares {
         wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect()
     }
 
-    pub(super) fn problems(&self, splits: Option<&BTreeMap<String, SplitCounts>>) -> Vec<Problem> {
+    pub(super) fn problems(&self, splits: Option<&BTreeMap<String, SplitCounts>>) -> Vec<Issue> {
         let mut problems = Vec::new();
         problems.extend(shares_problem(self.validation, self.test()));
         let Some(splits) = splits else { return problems };
@@ -68,7 +68,7 @@ impl ImageShares {
             problems.push(problem(&format!("keep[{at}]"), message, suggest::help(name, &names)));
         }
         if !names.is_empty() && names.iter().all(|name| self.keep.iter().any(|kept| kept == name)) {
-            let message = "every split of the source is kept: nothing is divided".to_owned();
+            let message = "every split of the source is kept, so nothing is divided".to_owned();
             problems.push(problem("keep", message, "leave one out, or the whole `split`"));
         }
         problems
@@ -121,7 +121,7 @@ impl ImageShares {
 }
 
 /// Shares that leave nothing.
-pub(super) fn shares_problem(validation: f64, test: f64) -> Option<Problem> {
+pub(super) fn shares_problem(validation: f64, test: f64) -> Option<Issue> {
     let message =
         format!("the shares {validation} for `{VALIDATION}` and {test} for `{TEST}` leave nothing to train on");
     (validation + test >= 1.0).then(|| problem(VALIDATION, message, "choose shares whose sum is below 1"))
@@ -135,6 +135,6 @@ pub(super) fn place(thing: &str, stream: Option<&str>) -> f64 {
     bits as f64 / (1_u64 << 52) as f64
 }
 
-fn problem(path: &str, message: String, help: impl Into<String>) -> Problem {
-    Problem { path: path.to_owned(), message, help: help.into() }
+fn problem(path: &str, message: String, help: impl Into<String>) -> Issue {
+    Issue::of(path, message).help(help)
 }

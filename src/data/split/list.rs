@@ -9,8 +9,8 @@ use simpipe_base::digest::Digest;
 use simpipe_base::param::SpecPath;
 
 simpipe_base::params! {
-    /// Text files that name the images of each split, one a line: the paths of their files inside the source, with `/` between
-    /// the parts. Empty lines and those that start with `#` are left out.
+    /// Text files that name the images of each split, one per line: paths inside the source, with `/` between the
+    /// parts. Empty lines and lines that start with `#` are skipped.
     ///
     /// # Example
     ///
@@ -27,7 +27,7 @@ simpipe_base::params! {
         /// Those to test on.
         #[aka("testing", "test_list", "test_file")]
         test: Option<SpecPath> = None,
-        /// The split of images that no list names; without it they are an error.
+        /// The split for images that no list names; by default they are an error.
         #[aka("rest", "default", "remaining", "unlisted")]
         others: Option<String> = None,
     }
@@ -66,7 +66,7 @@ impl Lists {
             let NameList { names, digest } = NameList::read(&file.resolved)?;
             for name in names {
                 if let Some(other) = listed.splits.insert(name.clone(), split) {
-                    let reason = format!("`{name}` is in the list of `{other}` too");
+                    let reason = format!("`{name}` is also in the list of `{other}`");
                     return Err(DataError::malformed(&file.resolved, reason));
                 }
                 listed.unmet.insert(name);

@@ -20,9 +20,9 @@ pub use list::{Listed, Lists};
 pub use part::Part;
 
 use super::DataError;
-use super::sampler::Problem;
 use super::source::{Example, SplitCounts};
 use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
 use simpipe_base::suggest;
 
 simpipe_base::choice! {
@@ -92,7 +92,7 @@ pub enum Division<'a> {
 impl Split {
     /// Everything that the data rules out; paths are inside the parameter.
     #[must_use]
-    pub fn problems(&self, known: Undivided<'_>) -> Vec<Problem> {
+    pub fn problems(&self, known: Undivided<'_>) -> Vec<Issue> {
         match self {
             Self::Source | Self::List(_) => Vec::new(),
             Self::Images(shares) => shares.problems(known.splits),
@@ -148,7 +148,7 @@ impl Split {
 
     /// What is allowed but does nothing; paths are inside the parameter.
     #[must_use]
-    pub fn doubt(&self) -> Option<Problem> {
+    pub fn doubt(&self) -> Option<Issue> {
         match self {
             Self::Classes(shares) => shares.doubt(),
             Self::Source | Self::Images(_) | Self::Group(_) | Self::Column(_) | Self::List(_) => None,
@@ -165,7 +165,7 @@ impl Split {
         classes: &[String],
         listed: Option<Listed>,
         images: &[(i32, Digest)],
-    ) -> Result<Division<'_>, Vec<Problem>> {
+    ) -> Result<Division<'_>, Vec<Issue>> {
         Ok(match self {
             Self::Source => Division::Source,
             Self::Images(shares) if shares.stratified => Division::Strata(shares, shares.strata(images)),
@@ -218,7 +218,7 @@ impl Division<'_> {
             Self::Images(shares) => Ok(shares.split(source, &digest())),
             Self::Strata(shares, _) if shares.keeps(source) => Ok(source),
             Self::Strata(_, splits) => {
-                splits.get(&digest()).copied().ok_or_else(|| "has changed since it was looked at".to_owned())
+                splits.get(&digest()).copied().ok_or_else(|| "has changed since it was first read".to_owned())
             }
             Self::Classes(splits) => {
                 let label = usize::try_from(example.label).ok();
@@ -235,14 +235,14 @@ impl Division<'_> {
 }
 
 /// A column that the source has not.
-fn unknown_column(path: &str, name: &str, known: Undivided<'_>) -> Option<Problem> {
+fn unknown_column(path: &str, name: &str, known: Undivided<'_>) -> Option<Issue> {
     let columns = known.columns?;
     if name == SPLIT || columns.iter().any(|column| column == name) {
         return None;
     }
     let names: Vec<&str> = columns.iter().map(String::as_str).chain([SPLIT]).collect();
     let message = format!("the source has no column `{name}`");
-    Some(Problem { path: path.to_owned(), message, help: suggest::help(name, &names) })
+    Some(Issue::of(path, message).help(suggest::help(name, &names)))
 }
 
 /// A digest that orders names or images; another `stream` orders them otherwise.

@@ -32,7 +32,7 @@ fn problems(json: Json, names: &[String]) -> Vec<String> {
     split(json)
         .problems(known)
         .into_iter()
-        .map(|found| format!("{}: {}; {}", found.path, found.message, found.help))
+        .map(|found| format!("{}: {}; {}", found.path, found.message, found.help.as_deref().unwrap_or_default()))
         .collect()
 }
 
@@ -101,9 +101,8 @@ fn listed_classes_go_where_they_are_listed_and_the_rest_is_said() {
     let some = problems(json!({ "classes": { "train": ["ant"], "test": ["bee"] } }), &names);
     assert_eq!(
         some,
-        [
-            "train: classes in no split: `cat`, `dog`; name them, or leave `train` or `test` out: it then takes all others"
-        ]
+        ["train: classes in no split: `cat`, `dog`; name them, or leave out `train` or `test`, which then takes all \
+          others"]
     );
     let twice = problems(json!({ "classes": { "train": ["ant", "ebe"], "test": ["bee", "ant"] } }), &names);
     assert_eq!(
@@ -169,7 +168,7 @@ fn a_published_split_can_be_kept() {
     let splits = BTreeMap::from(splits);
     let wrong = split(json!({ "images": { "keep": ["tset"] } }));
     let found = wrong.problems(Undivided { splits: Some(&splits), ..Undivided::default() });
-    assert_eq!((found[0].path.as_str(), found[0].help.as_str()), ("keep[0]", "did you mean `test`?"));
+    assert_eq!((found[0].path.as_str(), found[0].help.as_deref()), ("keep[0]", Some("did you mean `test`?")));
 }
 
 #[test]
@@ -234,7 +233,7 @@ fn a_column_says_the_split_or_its_values_do() {
     let known = Undivided { columns: Some(&columns), ..Undivided::default() };
     let wrong = split(json!({ "column": { "name": "fodl", "train": ["1"], "test": ["1"] } })).problems(known);
     assert_eq!(wrong[0].message, "the value `1` is already in `train`");
-    assert_eq!((wrong[1].path.as_str(), wrong[1].help.as_str()), ("name", "did you mean `fold`?"));
+    assert_eq!((wrong[1].path.as_str(), wrong[1].help.as_deref()), ("name", Some("did you mean `fold`?")));
     assert!(own.problems(known).is_empty());
 }
 
@@ -261,5 +260,5 @@ fn lists_name_images() {
     let rest = split(json!({ "list": { "test": test, "others": "train" } }));
     assert_eq!(of_value(&rest, "d.png", None).unwrap(), "train");
     let twice = split(json!({ "list": { "train": train, "test": list("test.txt", "b.png\n") } }));
-    assert!(twice.listed().unwrap_err().to_string().ends_with("`b.png` is in the list of `train` too"));
+    assert!(twice.listed().unwrap_err().to_string().ends_with("`b.png` is also in the list of `train`"));
 }

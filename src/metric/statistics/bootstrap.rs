@@ -9,9 +9,9 @@ use simpipe_base::seed::Seed;
 /// How intervals are computed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bootstrap {
-    /// Resampled figures; 2,000 settle the ends of a 95 % interval to about a twentieth of its width.
+    /// Number of resamples; 2,000 determine the ends of a 95 % interval to about a twentieth of its width.
     pub draws: usize,
-    /// The share of resampled figures within the interval.
+    /// The share of resampled values within the interval.
     pub level: f64,
     /// Where the random numbers come from.
     pub seed: Seed,

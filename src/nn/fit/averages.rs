@@ -1,7 +1,7 @@
 //! Weights beside those that are trained: moving averages, and the slow ones of lookahead.
 
 use super::FitSettings;
-use crate::network::LoadError;
+use crate::load_error::LoadError;
 use crate::parameters::{Parameters, is_memory};
 use crate::state::FitState;
 use simpipe_artifact::Weights;
@@ -15,11 +15,11 @@ params! {
     /// The weights of the network, its moving statistics and what a loss learns by gradient are averaged; a loss's memory is
     /// taken as it is.
     pub struct Ema {
-        /// How much of the averages is kept at a step: `d`.
+        /// How much of the averages each step keeps: `d`.
         #[aka("momentum", "beta", "alpha")]
         decay: f64 = 0.999 => check::decay(),
-        /// Whether `d` is `min(decay, (1 + t) / (10 + t))` at step `t` from 1, as in TensorFlow, so that a short training
-        /// forgets where it started.
+        /// Whether `d` is `min(decay, (1 + t) / (10 + t))` at step `t` from 1, as in TensorFlow, so that short
+        /// trainings forget their start.
         #[aka("num_updates", "zero_debias", "bias_correction")]
         warmup: bool = true,
     }
@@ -31,10 +31,10 @@ params! {
     ///
     /// The slow weights are validated, kept and embedded with; with `ema`, averages of the trained ones are.
     pub struct Lookahead {
-        /// Steps between two moves of the slow weights.
+        /// Number of steps between two moves of the slow weights.
         #[aka("k", "sync_period", "every")]
         steps: usize = 5 => check::count(1),
-        /// The share of the way that they go.
+        /// The share of the distance that they move.
         #[aka("alpha", "slow_step_size")]
         rate: f64 = 0.5 => share(),
     }

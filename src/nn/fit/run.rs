@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use super::averages::Averages;
 use super::pass::{Model, clip};
-use super::{Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor, mean, stopping};
+use super::{Batches, EarlyStopping, FitError, FitEvent, FitSettings, Monitor};
 use crate::network::Network;
 use crate::optim::{Optimizer, OptimizerState, Rules};
 use crate::parameters::Parameters;
 use crate::profile;
 use crate::state::FitState;
+use crate::state::mean;
+use crate::stopping;
 use simpipe_artifact::Weights;
 
 /// The name under which the norm of the gradients is logged where it is clipped.

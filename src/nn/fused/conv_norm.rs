@@ -10,14 +10,15 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
+use super::depthwise;
 use super::tail::{Back, Saved, Tail};
 use super::tensor::{
     Keep, Operands, Tracked, buffer, contiguous, convolutions, floats, from_scratch, from_vec, operands,
 };
 use crate::profile::Label;
 use simpipe_kernel::{
-    Act, BatchStats, ConvGrads, ConvShape, Norm, OutputGrad, Scratch, conv2d_backward_fused, conv2d_forward_stats,
-    max_pool_backward, use_winograd,
+    Act, After, BatchStats, ConvGrads, ConvShape, Norm, OutputGrad, Scratch, batch_stats, conv2d_backward_fused,
+    conv2d_forward_stats, depthwise_backward, depthwise_forward, max_pool_backward, use_winograd,
 };
 
 /// What [`conv2d_norm`] computes.
@@ -25,6 +26,8 @@ use simpipe_kernel::{
 pub(crate) struct ConvNorm {
     /// The convolution.
     pub shape: ConvShape,
+    /// Whether it is one of each channel by itself; then there is no pool.
+    pub depthwise: bool,
     /// Whether a relu stands between convolution and normalisation.
     pub relu: bool,
     /// Added to the variance.
@@ -107,9 +110,18 @@ impl ConvNorm {
         let mut map = Scratch::take(self.shape.y_len());
         let (at, shape) = (Label::here(), &self.shape);
         let work = convolutions(shape, 1, shape.x_len() + shape.y_len());
-        let stats = at.measure("convolution and statistics", work, || {
-            conv2d_forward_stats(shape, floats(&x), floats(&weight), floats(&bias), self.relu, &mut map)
-        });
+        let of = [floats(&x), floats(&weight), floats(&bias)];
+        let stats = if self.depthwise {
+            let after = if self.relu { After::Relu } else { After::Nothing };
+            at.measure("convolution of each channel and statistics", depthwise::work(shape, 1), || {
+                depthwise_forward(shape, of[0], of[1], of[2], after, &mut map);
+                batch_stats(&map, shape.c_out)
+            })
+        } else {
+            at.measure("convolution and statistics", work, || {
+                conv2d_forward_stats(shape, of[0], of[1], of[2], self.relu, &mut map)
+            })
+        };
         let norm = Norm { stats: &stats, gamma: floats(&gamma), beta: floats(&beta), eps: self.epsilon };
         let (y, saved) = at.measure("normalisation and tail", self.tail.work(map.len()), || {
             self.tail.forward(&map, self.map(), &norm, shortcut.as_ref())
@@ -144,7 +156,7 @@ impl ConvNormBackward {
     /// The gradients of [`ConvNormOperands`] in their order.
     fn gradients(&self, dy: FlexTensor, state: &State, wants_input: bool) -> [Option<FlexTensor>; 6] {
         let State { x, weight, gamma, beta, map, stats, saved, at } = state;
-        let ConvNorm { shape, relu, epsilon, tail } = self.what;
+        let ConvNorm { shape, relu, epsilon, tail, .. } = self.what;
         let norm = Norm { stats, gamma: floats(gamma), beta: floats(beta), eps: epsilon };
         let back = at.measure("normalisation and tail, back", tail.work(map.len()), || {
             tail.backward(map, self.what.map(), &norm, saved, dy)
@@ -162,13 +174,19 @@ impl ConvNormBackward {
         }
         // The images themselves need no gradient: the first layer skips a third of the work.
         let mut dx = wants_input.then(|| Scratch::take(shape.x_len()));
-        let (mut dw, mut db) = (buffer(shape.w_len()), buffer(shape.c_out));
+        let (mut dw, mut db) = (buffer(floats(weight).len()), buffer(shape.c_out));
         let into = ConvGrads { dx: dx.as_deref_mut(), dw: &mut dw, db: &mut db };
         let times = 1 + usize::from(wants_input);
         let work = convolutions(&shape, times, times * shape.x_len() + grad.dy.len() + map.len());
-        at.measure("convolution and statistics, back", work, || {
-            conv2d_backward_fused(&shape, floats(x), floats(weight), map, &grad, into);
-        });
+        if self.what.depthwise {
+            at.measure("convolution of each channel and statistics, back", depthwise::work(&shape, times), || {
+                depthwise_backward(&shape, floats(x), floats(weight), Some(map), &grad, into);
+            });
+        } else {
+            at.measure("convolution and statistics, back", work, || {
+                conv2d_backward_fused(&shape, floats(x), floats(weight), map, &grad, into);
+            });
+        }
         let channels = [shape.c_out];
         [
             dx.map(|dx| from_scratch(dx, x.shape())),

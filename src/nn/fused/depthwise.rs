@@ -7,9 +7,9 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
-use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_vec, operands};
+use super::tensor::{Keep, Operands, Tracked, buffer, contiguous, floats, from_scratch, from_vec, operands};
 use crate::profile::{Label, Work};
-use simpipe_kernel::{After, ConvShape, depthwise_backward, depthwise_forward};
+use simpipe_kernel::{After, ConvGrads, ConvShape, OutputGrad, Scratch, depthwise_backward, depthwise_forward};
 
 /// `conv(x, weight) + bias` channel by channel, then `max(0)` with `relu`; `None` off flex.
 ///
@@ -32,19 +32,19 @@ pub(crate) fn depthwise(
 const NAME: &str = "convolution of each channel";
 
 /// What that is, `times` over.
-fn work(shape: &ConvShape, times: usize) -> Work {
+pub(super) fn work(shape: &ConvShape, times: usize) -> Work {
     let [height, width] = shape.kernel;
     Work { flops: times * 2 * shape.y_len() * height * width, numbers: shape.x_len() + shape.y_len() }
 }
 
 fn forward([x, weight, bias]: &[FlexTensor; 3], shape: &ConvShape, relu: bool) -> FlexTensor {
-    let mut y = buffer(shape.y_len());
+    let mut y = Scratch::take(shape.y_len());
     let after = if relu { After::Relu } else { After::Nothing };
     Label::here().measure(NAME, work(shape, 1), || {
         depthwise_forward(shape, floats(x), floats(weight), floats(bias), after, &mut y);
     });
     let [height, width] = shape.out();
-    from_vec(y, [shape.n, height, width, shape.c_out])
+    from_scratch(y, [shape.n, height, width, shape.c_out])
 }
 
 fn tracked(operands: [Tracked; 3], shape: ConvShape, relu: bool) -> Tracked {
@@ -73,18 +73,16 @@ impl Backward<Flex, 3> for DepthwiseBackward {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
         let (x, weight, y) = ops.state;
         let [x_node, weight_node, bias_node] = ops.parents;
-        let masked: Option<Vec<f32>> = y
-            .as_ref()
-            .map(|y| floats(&dy).iter().zip(floats(y)).map(|(dy, y)| if *y > 0.0 { *dy } else { 0.0 }).collect());
-        let dy = masked.as_deref().unwrap_or_else(|| floats(&dy));
-        let mut dx = x_node.as_ref().map(|_| buffer(self.shape.x_len()));
+        let mut dx = x_node.as_ref().map(|_| Scratch::take(self.shape.x_len()));
         let (mut dw, mut db) = (buffer(floats(&weight).len()), buffer(self.shape.c_out));
         let times = 1 + usize::from(dx.is_some());
+        let grad = OutputGrad { dy: floats(&dy), relu: y.is_some(), norm: None, pool: None };
+        let into = ConvGrads { dx: dx.as_deref_mut(), dw: &mut dw, db: &mut db };
         self.at.measure("convolution of each channel, back", work(&self.shape, times), || {
-            depthwise_backward(&self.shape, floats(&x), floats(&weight), dy, dx.as_deref_mut(), &mut dw, &mut db);
+            depthwise_backward(&self.shape, floats(&x), floats(&weight), y.as_ref().map(floats), &grad, into);
         });
         if let (Some(node), Some(dx)) = (x_node, dx) {
-            grads.register::<Flex>(node.id, from_vec(dx, x.shape()));
+            grads.register::<Flex>(node.id, from_scratch(dx, x.shape()));
         }
         if let Some(node) = weight_node {
             grads.register::<Flex>(node.id, from_vec(dw, weight.shape()));

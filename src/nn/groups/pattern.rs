@@ -27,7 +27,7 @@ impl Pattern {
             "" => Err(format!("`{text}` has nothing between two dots, or at an end")),
             "*" => Ok(Segment::One),
             "**" => Ok(Segment::Any),
-            name if name.contains('*') => Err(format!("`*` stands for a whole segment, not for a part of `{name}`")),
+            name if name.contains('*') => Err(format!("`*` matches a whole segment, not a part of `{name}`")),
             name => Ok(Segment::Named(name.to_owned())),
         };
         text.split('.').map(segment).collect::<Result<_, _>>().map(Self)

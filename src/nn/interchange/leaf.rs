@@ -1,13 +1,13 @@
 //! What each layer without layers inside is in torch.
 
 use super::InterchangeError;
+use super::activation::{activation, as_activation};
+use super::item::Item;
 use super::layout::{Layout, Order, flattened};
-use super::module::Item;
 use super::tree::{Fill, Here, Walker};
 use crate::layer::{
-    Activation, AvgPool, BatchNorm, ChannelShuffle, Clamp, Conv2d, Dense, Elu, FeatureShape, Gem, GroupNorm,
-    Interpolation, LayerNorm, LayerSpec, LeakyRelu, MaxPool, Negative, Normalize, Over, Resize, ResizeFilter, Softplus,
-    SqueezeExcite, TokenPooling,
+    AvgPool, BatchNorm, ChannelShuffle, Clamp, Conv2d, Dense, FeatureShape, Gem, GroupNorm, Interpolation, LayerNorm,
+    LayerSpec, MaxPool, Negative, Normalize, Over, Resize, ResizeFilter, SqueezeExcite, TokenPooling,
 };
 
 /// What a layer without layers inside is: its modules, and the order of its output.
@@ -21,7 +21,7 @@ impl Walker {
         let order = here.order.clone();
         let plain = |code: String| Ok((vec![here.item(code)], here.order.clone()));
         if let Some(activation) = as_activation(layer) {
-            return plain(self::activation(&activation).unwrap_or_else(|| "nn.Identity()".to_owned()));
+            return plain(super::activation::activation(&activation).unwrap_or_else(|| "nn.Identity()".to_owned()));
         }
         let channels = here.input.channels();
         if is_elsewhere(layer) && matches!(here.input, FeatureShape::Tokens(_)) {
@@ -67,6 +67,7 @@ impl Walker {
                 Ok((items, order))
             }
             LayerSpec::L2Normalize(_) => plain("L2Normalize()".to_owned()),
+            LayerSpec::Onnx(_) => Err(here.refuse("it is an ONNX file, which torch does not run")),
             layer => self.of_tokens(layer, &here),
         }
     }
@@ -274,52 +275,6 @@ fn resize(resize: &Resize) -> String {
 /// An argument that torch has on unless told otherwise.
 fn off(on: bool, name: &str) -> String {
     if on { String::new() } else { format!(", {name}=False") }
-}
-
-/// The activation that a layer is, where it is one without weights.
-pub(crate) fn as_activation(layer: &LayerSpec) -> Option<Activation> {
-    Some(match layer {
-        LayerSpec::Relu(one) => one.into(),
-        LayerSpec::LeakyRelu(one) => one.into(),
-        LayerSpec::Gelu(one) => one.into(),
-        LayerSpec::Silu(one) => one.into(),
-        LayerSpec::Tanh(one) => one.into(),
-        LayerSpec::Sigmoid(one) => one.into(),
-        LayerSpec::Relu6(one) => one.into(),
-        LayerSpec::Elu(one) => one.into(),
-        LayerSpec::Selu(one) => one.into(),
-        LayerSpec::GeluTanh(one) => one.into(),
-        LayerSpec::QuickGelu(one) => one.into(),
-        LayerSpec::HardSigmoid(one) => one.into(),
-        LayerSpec::HardSwish(one) => one.into(),
-        LayerSpec::Mish(one) => one.into(),
-        LayerSpec::Softplus(one) => one.into(),
-        LayerSpec::Softsign(one) => one.into(),
-        _ => return None,
-    })
-}
-
-/// An activation's module; `None` where nothing is done.
-pub(super) fn activation(activation: &Activation) -> Option<String> {
-    Some(match activation {
-        Activation::None => return None,
-        Activation::Relu => "nn.ReLU()".to_owned(),
-        Activation::LeakyRelu(LeakyRelu { slope }) => format!("nn.LeakyReLU({slope:?})"),
-        Activation::Gelu => "nn.GELU()".to_owned(),
-        Activation::Silu => "nn.SiLU()".to_owned(),
-        Activation::Tanh => "nn.Tanh()".to_owned(),
-        Activation::Sigmoid => "nn.Sigmoid()".to_owned(),
-        Activation::Relu6 => "nn.ReLU6()".to_owned(),
-        Activation::Elu(Elu { alpha }) => format!("nn.ELU({alpha:?})"),
-        Activation::Selu => "nn.SELU()".to_owned(),
-        Activation::GeluTanh => "nn.GELU(approximate=\"tanh\")".to_owned(),
-        Activation::QuickGelu => "QuickGelu()".to_owned(),
-        Activation::HardSigmoid => "nn.Hardsigmoid()".to_owned(),
-        Activation::HardSwish => "nn.Hardswish()".to_owned(),
-        Activation::Mish => "nn.Mish()".to_owned(),
-        Activation::Softplus(Softplus { beta }) => format!("nn.Softplus({beta:?})"),
-        Activation::Softsign => "nn.Softsign()".to_owned(),
-    })
 }
 
 /// In the order that torch has the features in.

@@ -7,7 +7,9 @@
 //!
 //! Owns no file: whoever calls reads and writes the bytes.
 
+mod activation;
 mod backbone;
+mod item;
 mod layout;
 mod leaf;
 mod module;
@@ -21,14 +23,14 @@ mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::item::Item;
 use self::layout::Pair;
-use self::module::Item;
 use self::torchvision::Torchvision;
 use self::tree::{Constant, Fill, Walker};
 use super::input::Input;
 use super::layer::LayerSpec;
+pub(super) use activation::as_activation;
 pub use backbone::{architectures_of, misfit_of_architecture, nearest_architecture};
-pub(super) use leaf::as_activation;
 pub use read::{Incoming, Misfits};
 use simpipe_artifact::{NewTensor, Numbers, Weights};
 

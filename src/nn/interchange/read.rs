@@ -139,7 +139,7 @@ impl Incoming {
         }
         let (left_out, unknown): (Vec<_>, Vec<_>) = found.into_iter().partition(|(name, _)| is_of(heads, name));
         incoming.left_out.extend(left_out.into_iter().map(|(_, entry)| sides(entry)));
-        said.extend(unknown.into_iter().map(|(_, entry)| format!("`{}` is no tensor of these layers", entry.name)));
+        said.extend(unknown.into_iter().map(|(_, entry)| format!("`{}` is not a tensor of these layers", entry.name)));
         incoming.misfits.0 = said;
         incoming
     }
@@ -190,7 +190,9 @@ impl Incoming {
             let values = file.values(entry, bytes);
             let reason = match &values {
                 None => Some("has not as many bytes as its shape says"),
-                Some(values) if values.iter().any(|value| !value.is_finite()) => Some("holds what is no finite number"),
+                Some(values) if values.iter().any(|value| !value.is_finite()) => {
+                    Some("contains a number that is not finite")
+                }
                 Some(_) => None,
             };
             wrong.extend(reason.map(|reason| format!("`{}` {reason}", entry.name)));

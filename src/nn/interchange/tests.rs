@@ -217,8 +217,8 @@ fn every_misfit_is_said_and_the_rest_is_taken() {
             "`0.bias` is missing, expected F32 of [4]",
             "`1.running_mean` is I64 of [4], expected F32 of [4]",
             "`3.bias` is F32 of [2, 2], expected F32 of [4]",
-            "`1.factor` is no tensor of these layers",
-            "`fc.weight` is no tensor of these layers",
+            "`1.factor` is not a tensor of these layers",
+            "`fc.weight` is not a tensor of these layers",
         ]
     );
     assert_eq!(incoming.words(), "4 of 7 tensors by torch's names for these layers");
@@ -267,7 +267,7 @@ fn numbers_that_can_not_be_are_refused() {
         incoming.weights(&head(&bytes), &bytes).unwrap_err().words().unwrap()
     };
     let text = wrong(|tensors| named(tensors, "0.bias").numbers = Numbers::Single(vec![0.0, f32::NAN, 0.0, 0.0]));
-    assert_eq!(text, "`0.bias` holds what is no finite number");
+    assert_eq!(text, "`0.bias` contains a number that is not finite");
     let text = wrong(|tensors| named(tensors, "1.weight").numbers = Numbers::Single(vec![1.0, 1.0, 2.0, 1.0]));
     assert_eq!(text, "`1.weight` must be 1 throughout: the layer has no such parameter of its own");
     let text = wrong(|tensors| named(tensors, "3.bias").numbers = Numbers::Single(vec![0.0]));

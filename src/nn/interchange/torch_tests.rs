@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::tests::{around, network, specs};
 use super::*;
+use crate::difference_tests::difference_to;
 use crate::{Network, every_layer_tests};
 use simpipe_artifact::tensor_file;
 
@@ -61,23 +62,6 @@ fn leave(folder: &Path, at: usize, network: &Network, layers: &[LayerSpec]) -> V
     network.embed(&pixels)
 }
 
-/// The largest difference to torch over the largest number of any network.
-fn difference(folder: &Path, networks: &[(String, Vec<f32>)]) -> f64 {
-    let output = Command::new("python3").args(["-c", SCRIPT, folder.to_str().unwrap()]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut most = 0.0_f64;
-    for (at, (what, ours)) in networks.iter().enumerate() {
-        let path = folder.join(format!("{at:03}/embeddings.json"));
-        let theirs: Vec<f64> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        assert_eq!(theirs.len(), ours.len(), "{what}");
-        let largest = theirs.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
-        let off = theirs.iter().zip(ours).fold(0.0_f64, |most, (a, b)| most.max((a - f64::from(*b)).abs())) / largest;
-        assert!(largest > 0.0 && off < 2e-5, "{what}: {off}");
-        most = most.max(off);
-    }
-    most
-}
-
 #[test]
 fn every_layer_gives_in_torch_what_it_gives_here() {
     let examples: Vec<Json> = every_layer_tests::all().collect();
@@ -92,7 +76,7 @@ fn every_layer_gives_in_torch_what_it_gives_here() {
             networks.push((format!("{layer} on {input:?}"), ours));
         }
     }
-    let most = difference(folder.path(), &networks);
+    let most = difference_to(SCRIPT, folder.path(), &networks);
     eprintln!("{} networks in torch, largest difference {most:.1e}", networks.len());
 }
 
@@ -117,6 +101,6 @@ fn presets_are_torchvisions_networks_with_a_head() {
     }
     let code = std::fs::read_to_string(folder.path().join("000/model.py")).unwrap();
     assert!(code.contains("class Model(ResNet)") && code.contains("self.maxpool = nn.Identity()"), "{code}");
-    let most = difference(folder.path(), &networks);
+    let most = difference_to(SCRIPT, folder.path(), &networks);
     eprintln!("resnet18 in torchvision, largest difference {most:.1e}");
 }

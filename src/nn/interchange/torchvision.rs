@@ -1,6 +1,6 @@
 //! The names of torchvision's residual networks.
 
-use super::module::Item;
+use super::item::Item;
 use crate::layer::{Architecture, LayerSpec, Preset, Stem};
 
 /// A residual network of torchvision among the outermost layers.

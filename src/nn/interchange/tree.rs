@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::InterchangeError;
+use super::item::{Code, Item};
 use super::layout::{Layout, Order, Pair, joined};
-use super::module::{Code, Item};
 use crate::input::Input;
 use crate::layer::{FeatureShape, LayerSpec, Walk};
 
@@ -96,7 +96,9 @@ impl Walker {
         let rows = walked.summary.layers.into_iter();
         let mut walker = Self {
             tree: Tree::default(),
-            shapes: rows.map(|row| (row.path, [row.input, row.output])).collect(),
+            shapes: rows
+                .map(|row| (row.path, [&row.input, &row.output].map(|sides| FeatureShape::of_row(sides))))
+                .collect(),
             open: walked.weights.into_iter().map(|declared| (declared.path, declared.spec.shape)).collect(),
         };
         let (items, order) = walker.list(layers, "layers", "", None)?;
@@ -178,7 +180,8 @@ impl Walker {
         if order != other {
             return Err(here.refuse("one way through is a flattened map, whose numbers torch has in another order"));
         }
-        let activation = super::leaf::activation(&residual.activation).unwrap_or_else(|| "nn.Identity()".to_owned());
+        let activation =
+            super::activation::activation(&residual.activation).unwrap_or_else(|| "nn.Identity()".to_owned());
         let code = Code::Residual { body, shortcut, activation };
         Ok((vec![Item { name: here.at.to_string(), code }], order))
     }

@@ -2,9 +2,10 @@
 
 use burn::tensor::{Tensor, activation};
 
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops::{self, Act};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::{choice, params};
 
 params! {
@@ -157,7 +158,7 @@ macro_rules! layers {
     )* };
     (@layer $name:ident) => {
         impl Layer for $name {
-            fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+            fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
                 Ok(input.clone())
             }
 

@@ -3,9 +3,10 @@
 use burn::tensor::{Tensor, activation};
 
 use super::init::{Start, WeightSpec};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -42,14 +43,14 @@ impl Attention {
 }
 
 impl Layer for Attention {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [_, width] = input.tokens("attention")?;
         if width % self.heads == 0 {
             return Ok(input.clone());
         }
-        let message = format!("{} heads can't part {width} numbers evenly", self.heads);
+        let message = format!("{} heads can't divide {width} dimensions evenly", self.heads);
         let most = (1..=self.heads.min(width)).rev().find(|heads| width % heads == 0).unwrap_or(1);
-        Err(LayerIssue::new("attention.heads", message).help(format!("use {most} heads, or another divisor")))
+        Err(Issue::of("attention.heads", message).help(format!("use {most} heads, or another divisor")))
     }
 
     fn weights(&self, input: &FeatureShape) -> Vec<WeightSpec> {
@@ -68,8 +69,8 @@ impl Layer for Attention {
         let size = width / self.heads;
         let rows = x.reshape([n * tokens, width]);
         let dense = |x: Tensor<2>, [weight, bias]: [&str; 2]| {
-            let y = ops::product(x, cx.weight(weight));
-            if self.bias { y + cx.weight::<1>(bias).unsqueeze() } else { y }
+            let bias = self.bias.then(|| cx.weight(bias));
+            ops::dense(x, cx.weight(weight), bias, cx.numerics())
         };
         let [query, key, value] = [Self::PARTS[0], Self::PARTS[1], Self::PARTS[2]]
             .map(|part| dense(rows.clone(), part).reshape([n, tokens, self.heads, size]).swap_dims(1, 2));

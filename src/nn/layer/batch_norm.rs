@@ -3,9 +3,10 @@
 use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
-use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Affine, Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops::{self, BatchStatistics, Tail, TrainedNorm};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -36,7 +37,7 @@ const MEAN: &str = "moving_mean";
 const VARIANCE: &str = "moving_variance";
 
 impl Layer for BatchNorm {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         Ok(input.clone())
     }
 

@@ -1,7 +1,8 @@
 //! `channel-shuffle`: channels of all groups side by side.
 
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Length, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Length, Walk};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -29,13 +30,13 @@ impl Layer for ChannelShuffle {
         Length::Kept
     }
 
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let channels = input.channels();
         if channels.is_multiple_of(self.groups) {
             return Ok(input.clone());
         }
-        let message = format!("{} groups can't part {channels} channels evenly", self.groups);
-        Err(LayerIssue::new("channel-shuffle.groups", message))
+        let message = format!("{} groups can't divide {channels} channels evenly", self.groups);
+        Err(Issue::of("channel-shuffle.groups", message))
     }
 
     fn forward(&self, x: Features, _: &mut Cx<'_>) -> Features {

@@ -3,8 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -34,11 +35,11 @@ params! {
 const TOKEN: &str = "token";
 
 impl Layer for ClassToken {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [tokens, width] = input.tokens("class-token")?;
         if self.after > tokens {
             let message = format!("there are {tokens} tokens, fewer than {} to stay before it", self.after);
-            return Err(LayerIssue::new("class-token.after", message));
+            return Err(Issue::of("class-token.after", message));
         }
         Ok(FeatureShape::Tokens([tokens + self.count, width]))
     }

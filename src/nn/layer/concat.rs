@@ -2,8 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, List, Walk};
+use super::{Cx, FeatureShape, Features, Layer, LayerSpec, List, Walk};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -40,7 +41,7 @@ impl Concat {
 }
 
 impl Layer for Concat {
-    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let shapes = self.each(|list, layers| walk.list(list, layers, input))?;
         let mut whole = shapes[0].clone();
         for (at, shape) in shapes.iter().enumerate().skip(1) {
@@ -57,7 +58,7 @@ impl Layer for Concat {
                 (_, shape) => {
                     let message =
                         format!("branch 0 gives {}, but branch {at} gives {}", shapes[0].words(), shape.words());
-                    let issue = LayerIssue::new(format!("concat.branches[{at}]"), message);
+                    let issue = Issue::of(format!("concat.branches[{at}]"), message);
                     return Err(issue.help("branches must agree in all but their channels"));
                 }
             }

@@ -3,12 +3,14 @@
 use burn::tensor::Tensor;
 
 use super::activation::Activation;
+use super::init::Filters;
 use super::init::{Start, WeightSpec};
-use super::initial::{Filters, Init};
+use super::initial::Init;
 use super::padding::{Padding, Windows};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops::{self, Act, BatchStatistics, ConvGeometry, Epilogue, Numerics, Tail, TrainedNorm};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_kernel::ConvShape;
 
@@ -150,12 +152,12 @@ impl Conv2d {
     }
 
     /// Groups must part channels and filters evenly.
-    fn divides(&self, channels: usize) -> Result<(), LayerIssue> {
+    fn divides(&self, channels: usize) -> Result<(), Issue> {
         for (what, count) in [("channels of its input", channels), ("filters", self.filters)] {
             if count % self.groups != 0 {
-                let message = format!("{} groups can't part the {count} {what} evenly", self.groups);
-                let help = "`groups` must divide both; as many as there are channels make a depthwise convolution";
-                return Err(LayerIssue::new("conv2d.groups", message).help(help));
+                let message = format!("{} groups can't divide the {count} {what} evenly", self.groups);
+                let help = "`groups` must divide both; with as many groups as channels it is a depthwise convolution";
+                return Err(Issue::of("conv2d.groups", message).help(help));
             }
         }
         Ok(())
@@ -163,7 +165,7 @@ impl Conv2d {
 }
 
 impl Layer for Conv2d {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [height, width, channels] = input.image("conv2d")?;
         self.divides(channels)?;
         let reach = self.reach();

@@ -1,11 +1,13 @@
 //! `dense`: a full matrix with bias and activation.
 
 use super::activation::Activation;
+use super::init::Filters;
 use super::init::{Start, WeightSpec};
-use super::initial::{Filters, Init};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::initial::Init;
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -43,7 +45,7 @@ impl Dense {
 }
 
 impl Layer for Dense {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         if let FeatureShape::Tokens([tokens, _]) = input {
             return Ok(FeatureShape::Tokens([*tokens, self.units]));
         }
@@ -68,8 +70,8 @@ impl Layer for Dense {
             }
             other => (other.into_vector(), None),
         };
-        let y = ops::product(x, cx.weight(Self::WEIGHT));
-        let y = if self.bias { y + cx.weight::<1>(Self::BIAS).unsqueeze() } else { y };
+        let bias = self.bias.then(|| cx.weight(Self::BIAS));
+        let y = ops::dense(x, cx.weight(Self::WEIGHT), bias, cx.numerics());
         let y = self.activation.forward(y);
         match tokens {
             Some([n, tokens]) => Features::Tokens(y.reshape([n, tokens, self.units])),

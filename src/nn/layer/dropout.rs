@@ -2,8 +2,9 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk, init};
+use super::{Cx, FeatureShape, Features, Layer, Walk, init};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -23,7 +24,7 @@ params! {
 }
 
 impl Layer for Dropout {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         Ok(input.clone())
     }
 

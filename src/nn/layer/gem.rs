@@ -3,8 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::{choice, params};
 
 params! {
@@ -49,10 +50,10 @@ params! {
 const POWER: &str = "power";
 
 impl Layer for Gem {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [_, _, channels] = input.image("gem")?;
         if self.trained && self.p == 0.0 {
-            let issue = LayerIssue::new("gem.p", "a learned power can't start at 0, where it has no gradient");
+            let issue = Issue::of("gem.p", "a learned power can't start at 0, where it has no gradient");
             return Err(issue.help("start at 3, as the paper does"));
         }
         Ok(FeatureShape::Vector(channels))

@@ -3,7 +3,6 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::initial::{Filters, Init};
 use super::place::Place;
 use simpipe_base::seed::Seed;
 
@@ -71,6 +70,31 @@ impl Declared {
     }
 }
 
+/// A weight of shape `[side, side, inputs, groups * outputs]`; a matrix has the side 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Filters {
+    pub(crate) side: usize,
+    /// Of one group.
+    pub(crate) inputs: usize,
+    /// Of one group.
+    pub(crate) outputs: usize,
+    pub(crate) groups: usize,
+}
+
+impl Filters {
+    /// Makes the first filters of each group hand their input on.
+    fn write_identity(self, weight: &mut [f32]) {
+        let Self { side, inputs, outputs, groups } = self;
+        let all = groups * outputs;
+        let centre = side / 2 * side + side / 2;
+        for (filter, channel) in (0..all).map(|filter| (filter, filter % outputs)).filter(|(_, at)| *at < inputs) {
+            for row in 0..side * side * inputs {
+                weight[row * all + filter] = f32::from(u8::from(row == centre * inputs + channel));
+            }
+        }
+    }
+}
+
 /// How a weight starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Start {
@@ -119,7 +143,9 @@ impl Start {
             }
             Self::Uniform { limit } => uniform(limit, count, rng),
             Self::Dirac(filters) => {
-                let mut weight = Init::FanInUniform.start(filters).values(count, rng);
+                #[expect(clippy::cast_precision_loss, reason = "a fan is far below 2^52")]
+                let fan_in = (filters.side * filters.side * filters.inputs) as f64;
+                let mut weight = uniform(fan_in.recip().sqrt(), count, rng);
                 filters.write_identity(&mut weight);
                 weight
             }

@@ -1,6 +1,6 @@
 //! `init`: how the weights of a convolution or a matrix start.
 
-use super::init::Start;
+use super::init::{Filters, Start};
 use simpipe_base::check;
 use simpipe_base::{choice, params};
 
@@ -82,17 +82,6 @@ choice! {
     }
 }
 
-/// A weight of shape `[side, side, inputs, groups * outputs]`; a matrix has the side 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Filters {
-    pub(crate) side: usize,
-    /// Of one group.
-    pub(crate) inputs: usize,
-    /// Of one group.
-    pub(crate) outputs: usize,
-    pub(crate) groups: usize,
-}
-
 impl Init {
     /// The first value of such a weight.
     pub(super) fn start(&self, filters: Filters) -> Start {
@@ -113,20 +102,6 @@ impl Init {
             Self::Normal(NormalInit { std }) => Start::Normal { std: *std },
             Self::Uniform(UniformInit { limit }) => Start::Uniform { limit: *limit },
             Self::Zeros => Start::Zeros,
-        }
-    }
-}
-
-impl Filters {
-    /// Makes the first filters of each group hand their input on.
-    pub(super) fn write_identity(self, weight: &mut [f32]) {
-        let Self { side, inputs, outputs, groups } = self;
-        let all = groups * outputs;
-        let centre = side / 2 * side + side / 2;
-        for (filter, channel) in (0..all).map(|filter| (filter, filter % outputs)).filter(|(_, at)| *at < inputs) {
-            for row in 0..side * side * inputs {
-                weight[row * all + filter] = f32::from(u8::from(row == centre * inputs + channel));
-            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `layer-scale`: one learned factor a channel.
 
 use super::init::{Start, WeightSpec};
-use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Affine, Cx, FeatureShape, Features, Layer, Walk};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -25,7 +26,7 @@ params! {
 const FACTOR: &str = "factor";
 
 impl Layer for LayerScale {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         Ok(input.clone())
     }
 

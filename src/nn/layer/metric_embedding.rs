@@ -4,9 +4,10 @@ use super::activation::Activation;
 use super::dense::Dense;
 use super::init::WeightSpec;
 use super::initial::Init;
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Length, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Length, Walk};
 use crate::ops;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -36,7 +37,7 @@ impl Layer for MetricEmbedding {
         Length::Unit
     }
 
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         input.vector("metric-embedding")?;
         Ok(FeatureShape::Vector(self.size))
     }

@@ -24,6 +24,7 @@ mod layer_scale;
 mod metric_embedding;
 mod norm;
 mod normalize;
+mod onnx;
 mod padding;
 mod patch_embed;
 mod place;
@@ -65,6 +66,7 @@ pub use layer_scale::LayerScale;
 pub use metric_embedding::MetricEmbedding;
 pub use norm::{GroupNorm, LayerNorm, Over};
 pub use normalize::Normalize;
+pub use onnx::{Onnx, OnnxFile, OnnxLayout, onnx_networks};
 pub use padding::{Padding, Symmetric};
 pub use patch_embed::PatchEmbed;
 pub(super) use place::{List, Place};
@@ -78,7 +80,7 @@ pub use rescale::Rescale;
 pub use reshape::{Flatten, L2Normalize};
 pub use residual::Residual;
 pub use resize::{Resize, ResizeFilter};
-pub use shape::{FeatureShape, LayerIssue, LayerSummary, ModelSummary};
+pub use shape::FeatureShape;
 pub use squeeze_excite::SqueezeExcite;
 pub use token_pool::{TokenPool, TokenPooling};
 pub use walk::infer_shapes;
@@ -90,6 +92,7 @@ pub use whiten_conv::WhitenConv;
 use burn::tensor::Tensor;
 
 use simpipe_base::choice;
+use simpipe_base::issue::Issue;
 
 choice! {
     /// One layer of a network; images come in as `[height, width, channels]` of 0 to 255.
@@ -228,6 +231,9 @@ choice! {
         /// A network that was trained elsewhere, with its weights and its preprocessing.
         #[aka("pretrained", "timm", "torchvision", "torch_hub", "trunk", "feature_extractor", "encoder")]
         "backbone" => Backbone(Preset<Backbone>),
+        /// A network of any architecture from an ONNX file, as it is.
+        #[aka("onnxruntime", "ort", "external", "frozen_graph")]
+        "onnx" => Onnx(Onnx),
     }
 }
 
@@ -258,7 +264,7 @@ pub(crate) enum Length {
 pub(crate) trait Layer: std::fmt::Debug {
     /// The output shape for an input shape. A layer that holds lists of layers sends its input through them with
     /// [`Walk::list`].
-    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue>;
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue>;
 
     /// What it does to the length of a row, in training too.
     fn length(&self) -> Length {

@@ -3,8 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::{choice, params};
 
 choice! {
@@ -123,7 +124,7 @@ impl LayerNorm {
 }
 
 impl Layer for LayerNorm {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         Ok(input.clone())
     }
 
@@ -148,14 +149,14 @@ impl GroupNorm {
 }
 
 impl Layer for GroupNorm {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let channels = input.channels();
         if channels.is_multiple_of(self.groups) {
             return Ok(input.clone());
         }
-        let message = format!("{} groups can't part {channels} channels evenly", self.groups);
+        let message = format!("{} groups can't divide {channels} channels evenly", self.groups);
         let most = (1..=self.groups.min(channels)).rev().find(|groups| channels.is_multiple_of(*groups)).unwrap_or(1);
-        Err(LayerIssue::new("group-norm.groups", message).help(format!("use {most} groups, or another divisor")))
+        Err(Issue::of("group-norm.groups", message).help(format!("use {most} groups, or another divisor")))
     }
 
     fn weights(&self, input: &FeatureShape) -> Vec<WeightSpec> {

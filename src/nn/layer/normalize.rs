@@ -2,9 +2,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Affine, Cx, FeatureShape, Features, Layer, Walk};
 use simpipe_base::bounds::Length;
 use simpipe_base::check::{self, Check};
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -31,12 +32,12 @@ fn above_0() -> Check<Vec<f64>> {
 }
 
 impl Layer for Normalize {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let channels = input.channels();
         for (name, list) in [("mean", &self.mean), ("std", &self.std)] {
             if list.len() != channels {
                 let message = format!("`{name}` has {} numbers, but its input has {channels} channels", list.len());
-                return Err(LayerIssue::new(format!("normalize.{name}"), message).help("write one number a channel"));
+                return Err(Issue::of(format!("normalize.{name}"), message).help("write one number per channel"));
             }
         }
         Ok(input.clone())

@@ -1,7 +1,7 @@
 //! `padding`: how far the windows of convolutions and pools reach beyond the border.
 
-use super::LayerIssue;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::{choice, params};
 
 params! {
@@ -62,13 +62,13 @@ impl Windows<'_> {
         layer: &str,
         [height, width]: [usize; 2],
         (window, parameter): (&str, &str),
-    ) -> Result<[usize; 2], LayerIssue> {
+    ) -> Result<[usize; 2], Issue> {
         if let Padding::Symmetric(Symmetric { pixels }) = self.padding
             && *pixels >= self.reach
         {
             let message = format!("{window} lies in the border alone where that is {pixels} pixels wide");
             let help = format!("pad by at most {} pixels", self.reach - 1);
-            return Err(LayerIssue::new(format!("{layer}.padding.symmetric.pixels"), message).help(help));
+            return Err(Issue::of(format!("{layer}.padding.symmetric.pixels"), message).help(help));
         }
         match (self.along(height), self.along(width)) {
             (Some(height), Some(width)) => Ok([height, width]),
@@ -77,7 +77,7 @@ impl Windows<'_> {
                 let border =
                     if before + after > 0 { format!(" with {before} pixels around it") } else { String::new() };
                 let message = format!("{window} is larger than its input of {height} x {width}{border}");
-                Err(LayerIssue::new(format!("{layer}.{parameter}"), message))
+                Err(Issue::of(format!("{layer}.{parameter}"), message))
             }
         }
     }

@@ -3,9 +3,10 @@
 use burn::tensor::Tensor;
 
 use super::init::{Start, WeightSpec};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -42,17 +43,17 @@ impl PatchEmbed {
 }
 
 impl Layer for PatchEmbed {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [height, width, _] = input.image("patch-embed")?;
         let patch = self.patch;
         if height % patch == 0 && width % patch == 0 {
             return Ok(FeatureShape::Tokens([height / patch * (width / patch), self.width]));
         }
-        let message = format!("{height} x {width} pixels are no multiple of patches of {patch} x {patch}");
+        let message = format!("{height} x {width} pixels are not a multiple of patches of {patch} x {patch}");
         let [below, above] = [height / patch * patch, (height / patch + 1) * patch];
         let help =
             format!("resize images to {above}{}", if below > 0 { format!(" or {below}") } else { String::new() });
-        Err(LayerIssue::new("patch-embed.patch", message).help(help))
+        Err(Issue::of("patch-embed.patch", message).help(help))
     }
 
     fn weights(&self, input: &FeatureShape) -> Vec<WeightSpec> {
@@ -72,8 +73,8 @@ impl Layer for PatchEmbed {
         let (rows, columns, size) = (h / patch, w / patch, patch * patch * c);
         let patches = x.reshape([n, rows, patch, columns, patch * c]).swap_dims(2, 3);
         let weight = cx.weight::<4>(Self::WEIGHT).reshape([size, width]);
-        let y = ops::product(patches.reshape([n * rows * columns, size]), weight);
-        let y: Tensor<2> = if self.bias { y + cx.weight::<1>(Self::BIAS).unsqueeze() } else { y };
+        let bias = self.bias.then(|| cx.weight(Self::BIAS));
+        let y: Tensor<2> = ops::dense(patches.reshape([n * rows * columns, size]), weight, bias, cx.numerics());
         Features::Tokens(y.reshape([n, rows * columns, width]))
     }
 }

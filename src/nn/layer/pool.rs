@@ -1,9 +1,10 @@
 //! `max-pool`, `avg-pool`, `global-max-pool` and `global-avg-pool`.
 
 use super::padding::{Padding, Windows};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops::{self, PoolGeometry};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -87,7 +88,7 @@ impl AvgPool {
 }
 
 impl Windows<'_> {
-    fn pooled(&self, name: &'static str, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+    fn pooled(&self, name: &'static str, input: &FeatureShape) -> Result<FeatureShape, Issue> {
         let [height, width, channels] = input.image(name)?;
         let window = format!("a window of {0} x {0}", self.reach);
         let sides = self.output(name, [height, width], (&window, "size"));
@@ -105,7 +106,7 @@ impl Windows<'_> {
 }
 
 impl Layer for MaxPool {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         self.windows().pooled("max-pool", input)
     }
 
@@ -117,7 +118,7 @@ impl Layer for MaxPool {
 }
 
 impl Layer for AvgPool {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         self.windows().pooled("avg-pool", input)
     }
 
@@ -134,7 +135,7 @@ params! {
 }
 
 impl Layer for GlobalMaxPool {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         input.image("global-max-pool").map(|[_, _, channels]| FeatureShape::Vector(channels))
     }
 
@@ -149,7 +150,7 @@ params! {
 }
 
 impl Layer for GlobalAvgPool {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         input.image("global-avg-pool").map(|[_, _, channels]| FeatureShape::Vector(channels))
     }
 

@@ -4,9 +4,10 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::init::{Start, WeightSpec};
 use super::resize::{ResizeFilter, antialiased};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::{choice, params};
 
 choice! {
@@ -119,11 +120,11 @@ fn plain(from: usize, to: usize) -> Vec<f32> {
 }
 
 impl Layer for PositionEmbedding {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [tokens, _] = input.tokens("position-embedding")?;
         if self.side(tokens).is_none() {
             let message = format!("{tokens} tokens are not {} and those of a square image", self.first);
-            return Err(LayerIssue::new("position-embedding", message).help("resize images to a square before"));
+            return Err(Issue::of("position-embedding", message).help("resize images to a square before"));
         }
         Ok(input.clone())
     }

@@ -6,11 +6,11 @@ use serde_json::Value as Json;
 use super::initial::{Fan, He, Init};
 use super::padding::{Padding, Symmetric};
 use super::{
-    Activation, BatchNorm, Conv2d, Cx, FeatureShape, Features, GlobalAvgPool, GlobalMaxPool, Layer, LayerIssue,
-    LayerSpec, Length, List, MaxPool, Relu, Residual, Walk, lengths,
+    Activation, BatchNorm, Conv2d, Cx, FeatureShape, Features, GlobalAvgPool, GlobalMaxPool, Layer, LayerSpec, Length,
+    List, MaxPool, Relu, Residual, Walk, lengths,
 };
 use simpipe_base::check;
-use simpipe_base::issue::Issues;
+use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::node::Node;
 use simpipe_base::param::{Param, Shape, View};
 use simpipe_base::{choice, params};
@@ -30,7 +30,7 @@ pub trait Architecture: Param + Clone + PartialEq + std::fmt::Debug {
     ///
     /// # Errors
     /// What does not suit it.
-    fn accepts(&self, _input: &FeatureShape, _outermost: bool) -> Result<(), LayerIssue> {
+    fn accepts(&self, _input: &FeatureShape, _outermost: bool) -> Result<(), Issue> {
         Ok(())
     }
 }
@@ -70,7 +70,7 @@ impl<A: Architecture> Param for Preset<A> {
 }
 
 impl<A: Architecture> Layer for Preset<A> {
-    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         if self.named().is_some() {
             self.params.accepts(input, walk.is_outermost())?;
         }

@@ -1,7 +1,8 @@
 //! `repeat`: the same layers several times, each time with weights of their own.
 
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, Length, List, Walk, lengths};
+use super::{Cx, FeatureShape, Features, Layer, LayerSpec, Length, List, Walk, lengths};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -32,7 +33,7 @@ impl Repeat {
 }
 
 impl Layer for Repeat {
-    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         self.rounds(input.clone(), |list, shape| walk.list(list, &self.body, &shape))
     }
 

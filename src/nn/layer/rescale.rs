@@ -1,7 +1,8 @@
 //! `rescale`: brings pixels of 0 to 255 into a small range.
 
-use super::{Affine, Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Affine, Cx, FeatureShape, Features, Layer, Walk};
 use simpipe_base::check::{self, Check};
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -16,7 +17,7 @@ params! {
 }
 
 impl Layer for Rescale {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         Ok(input.clone())
     }
 

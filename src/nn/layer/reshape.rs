@@ -1,7 +1,8 @@
 //! `flatten` and `l2-normalize`: layers without parameters that turn maps into vectors and vectors into directions.
 
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Length, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Length, Walk};
 use crate::ops;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -14,7 +15,7 @@ impl Layer for Flatten {
         Length::Kept
     }
 
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         Ok(FeatureShape::Vector(input.size()))
     }
 
@@ -43,7 +44,7 @@ impl Layer for L2Normalize {
         Length::Unit
     }
 
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         input.vector("l2-normalize").map(FeatureShape::Vector)
     }
 

@@ -1,7 +1,8 @@
 //! `residual`: the sum of two ways through, one of them usually short.
 
-use super::{Activation, Cx, FeatureShape, Features, Layer, LayerIssue, LayerSpec, List, Sum, Walk};
+use super::{Activation, Cx, FeatureShape, Features, Layer, LayerSpec, List, Sum, Walk};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -35,7 +36,7 @@ impl Residual {
 }
 
 impl Layer for Residual {
-    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let body = walk.list(&Self::BODY, &self.body, input)?;
         let shortcut = walk.list(&Self::SHORTCUT, &self.shortcut, input)?;
         if body == shortcut {
@@ -44,12 +45,12 @@ impl Layer for Residual {
         let message = format!("`body` gives {}, but `shortcut` gives {}", body.words(), shortcut.words());
         let path = if self.shortcut.is_empty() { "residual" } else { "residual.shortcut" };
         let help = format!(
-            "a sum needs one shape: bring the shortcut to {}, as with \
+            "a sum needs one shape: make the shortcut give {}, for example with \
              shortcut = [{{ conv2d = {{ filters = {}, kernel = 1, stride = .. }} }}]",
             body.words(),
             body.channels()
         );
-        Err(LayerIssue::new(path, message).help(help))
+        Err(Issue::of(path, message).help(help))
     }
 
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {

@@ -2,9 +2,10 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::{choice, params};
 
 choice! {
@@ -74,11 +75,11 @@ impl Side {
 pub(crate) type Shares = (Vec<f32>, [usize; 2]);
 
 impl Layer for Resize {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [_, _, channels] = input.image("resize")?;
         if let Some(shorter) = self.shorter.filter(|shorter| *shorter < self.size) {
             let message = format!("no {0} x {0} pixels can be cut out where the shorter side has {shorter}", self.size);
-            return Err(LayerIssue::new("resize.shorter", message).help(format!("use at least {}", self.size)));
+            return Err(Issue::of("resize.shorter", message).help(format!("use at least {}", self.size)));
         }
         Ok(FeatureShape::Image([self.size, self.size, channels]))
     }

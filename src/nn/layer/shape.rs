@@ -1,4 +1,6 @@
-//! Shapes between layers, what is wrong with layers, and the layer table.
+//! Shapes between layers.
+
+use simpipe_base::issue::Issue;
 
 /// The shape of one example between two layers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,20 @@ impl FeatureShape {
         }
     }
 
+    /// The shape that a row of a [`ModelSummary`](simpipe_artifact::ModelSummary) names.
+    ///
+    /// # Panics
+    /// If it is of no layer.
+    #[must_use]
+    pub fn of_row(sides: &[usize]) -> Self {
+        match *sides {
+            [features] => Self::Vector(features),
+            [tokens, width] => Self::Tokens([tokens, width]),
+            [height, width, channels] => Self::Image([height, width, channels]),
+            _ => unreachable!("no layer gives {sides:?}"),
+        }
+    }
+
     /// As a list, the way `check --json` shows it.
     #[must_use]
     pub fn to_vec(&self) -> Vec<usize> {
@@ -43,101 +59,55 @@ impl FeatureShape {
     }
 
     pub(super) fn words(&self) -> String {
-        self.to_vec().iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ")
+        words(&self.to_vec())
     }
 
     /// The sides, for a layer that needs an image.
-    pub(super) fn image(&self, layer: &str) -> Result<[usize; 3], LayerIssue> {
+    pub(super) fn image(&self, layer: &str) -> Result<[usize; 3], Issue> {
         match self {
             Self::Image(sides) => Ok(*sides),
             Self::Vector(features) => {
                 let message = format!("`{layer}` needs a map of height x width x channels, found {features} features");
-                Err(LayerIssue::new("", message).help("put it before the layer that makes a vector"))
+                Err(Issue::of("", message).help("put it before the layer that gives a vector"))
             }
             Self::Tokens([tokens, width]) => {
                 let message = format!(
-                    "`{layer}` needs a map of height x width x channels, found {tokens} tokens of {width} numbers"
+                    "`{layer}` needs a map of height x width x channels, found {tokens} tokens of {width} dimensions"
                 );
-                Err(LayerIssue::new("", message).help("put it before \"patch-embed\""))
+                Err(Issue::of("", message).help("put it before \"patch-embed\""))
             }
         }
     }
 
     /// Tokens and their width, for a layer that needs tokens.
-    pub(super) fn tokens(&self, layer: &str) -> Result<[usize; 2], LayerIssue> {
+    pub(super) fn tokens(&self, layer: &str) -> Result<[usize; 2], Issue> {
         match self {
             Self::Tokens(sides) => Ok(*sides),
             Self::Image(_) | Self::Vector(_) => {
                 let message = format!("`{layer}` needs tokens, found {}", self.words());
-                Err(LayerIssue::new("", message).help("put \"patch-embed\" before it, which makes tokens of an image"))
+                Err(Issue::of("", message).help("put \"patch-embed\" before it, which turns an image into tokens"))
             }
         }
     }
 
     /// The length, for a layer that needs a vector.
-    pub(super) fn vector(&self, layer: &str) -> Result<usize, LayerIssue> {
+    pub(super) fn vector(&self, layer: &str) -> Result<usize, Issue> {
         match self {
             Self::Vector(features) => Ok(*features),
             Self::Tokens([tokens, width]) => {
-                let message = format!("`{layer}` needs a vector, found {tokens} tokens of {width} numbers");
-                Err(LayerIssue::new("", message).help("put \"token-pool\" before it"))
+                let message = format!("`{layer}` needs a vector, found {tokens} tokens of {width} dimensions");
+                Err(Issue::of("", message).help("put \"token-pool\" before it"))
             }
             Self::Image(_) => {
                 let message = format!("`{layer}` needs a vector, found a map of {}", self.words());
                 let help = "put \"global-max-pool\", \"global-avg-pool\" or \"flatten\" before it";
-                Err(LayerIssue::new("", message).help(help))
+                Err(Issue::of("", message).help(help))
             }
         }
     }
 }
 
-/// A problem with a tree of layers, or with a loss.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayerIssue {
-    /// Where in the spec's table: `layers[3].residual.body[0].conv2d.kernel`, `layers[3]` or `layers`. A layer itself gives
-    /// the part that begins with its own name, or nothing.
-    pub path: String,
-    /// What is wrong, with the shapes so far.
-    pub message: String,
-    /// What to do about it.
-    pub help: Option<String>,
-}
-
-impl LayerIssue {
-    pub(crate) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into(), help: None }
-    }
-
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-}
-
-/// The layer table, as Keras' `summary()` shows it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ModelSummary {
-    /// All parameters, moving statistics included.
-    pub parameters: usize,
-    /// Those that training changes by gradient.
-    pub trainable: usize,
-    /// In order.
-    pub layers: Vec<LayerSummary>,
-    /// Length of an embedding.
-    pub dim: usize,
-}
-
-/// One row of a [`ModelSummary`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayerSummary {
-    /// The layer's kind, with a number from its second use on: `conv2d`, `conv2d-2`.
-    pub name: String,
-    /// What its weights' names begin with: `layers.3.conv2d`.
-    pub path: String,
-    /// What goes in.
-    pub input: FeatureShape,
-    /// What comes out.
-    pub output: FeatureShape,
-    /// Its parameters.
-    pub parameters: usize,
+/// The sides of a shape in words: `4 x 4 x 8`.
+pub(super) fn words(sides: &[usize]) -> String {
+    sides.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ")
 }

@@ -4,9 +4,10 @@ use burn::tensor::Tensor;
 
 use super::activation::Activation;
 use super::init::{Start, WeightSpec};
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use crate::ops;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -37,12 +38,12 @@ const SQUEEZE: [&str; 2] = ["squeeze_weight", "squeeze_bias"];
 const EXCITE: [&str; 2] = ["excite_weight", "excite_bias"];
 
 impl Layer for SqueezeExcite {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [_, _, channels] = input.image("squeeze-excite")?;
         if self.reduction > channels {
             let message = format!("a reduction by {} leaves nothing of {channels} channels", self.reduction);
             let help = format!("use at most {channels}");
-            return Err(LayerIssue::new("squeeze-excite.reduction", message).help(help));
+            return Err(Issue::of("squeeze-excite.reduction", message).help(help));
         }
         Ok(input.clone())
     }
@@ -62,7 +63,7 @@ impl Layer for SqueezeExcite {
         let x = x.into_image();
         let [n, _, _, c] = x.dims();
         let dense = |x: Tensor<2>, [weight, bias]: [&str; 2]| {
-            ops::product(x, cx.weight(weight)) + cx.weight::<1>(bias).unsqueeze()
+            ops::dense(x, cx.weight(weight), Some(cx.weight(bias)), cx.numerics())
         };
         let narrow = self.activation.forward(dense(ops::global_avg_pool(x.clone()), SQUEEZE));
         let weights = self.gate.forward(dense(narrow, EXCITE));

@@ -1,7 +1,8 @@
 //! `token-pool`: tokens as one vector.
 
-use super::{Cx, FeatureShape, Features, Layer, LayerIssue, Walk};
+use super::{Cx, FeatureShape, Features, Layer, Walk};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::{choice, params};
 
 choice! {
@@ -39,11 +40,11 @@ params! {
 }
 
 impl Layer for TokenPool {
-    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, _: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [tokens, width] = input.tokens("token-pool")?;
         if self.by == TokenPooling::Mean && self.skip >= tokens {
             let message = format!("nothing is left of {tokens} tokens without the first {}", self.skip);
-            return Err(LayerIssue::new("token-pool.skip", message));
+            return Err(Issue::of("token-pool.skip", message));
         }
         Ok(FeatureShape::Vector(width))
     }

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::init::Declared;
 use super::place::{List, Place};
-use super::{FeatureShape, LayerIssue, LayerSpec, LayerSummary, ModelSummary};
+use super::shape::words;
+use super::{FeatureShape, LayerSpec};
 use crate::input::Input;
+use simpipe_artifact::{LayerSummary, ModelSummary};
+use simpipe_base::issue::Issue;
 use simpipe_base::path;
 
 /// Weights of one layer: more is a slip of the keyboard, and would not fit into memory.
@@ -51,13 +54,13 @@ pub(crate) struct Walk<'a> {
 ///
 /// # Errors
 /// The problems found. Behind a layer whose output is unknown nothing can be checked, so there is mostly one.
-pub fn infer_shapes(input: impl Into<Input>, layers: &[LayerSpec]) -> Result<ModelSummary, Vec<LayerIssue>> {
+pub fn infer_shapes(input: impl Into<Input>, layers: &[LayerSpec]) -> Result<ModelSummary, Vec<Issue>> {
     Walk::through(input, layers).map(|walked| walked.summary)
 }
 
 impl<'a> Walk<'a> {
     /// As [`infer_shapes`], with all that is found on the way.
-    pub(crate) fn through(input: impl Into<Input>, layers: &'a [LayerSpec]) -> Result<Walked<'a>, Vec<LayerIssue>> {
+    pub(crate) fn through(input: impl Into<Input>, layers: &'a [LayerSpec]) -> Result<Walked<'a>, Vec<Issue>> {
         let walked = Walked { summary: ModelSummary::default(), weights: Vec::new(), lists: Vec::new() };
         let input = input.into().shape();
         let mut walk = Self {
@@ -88,7 +91,7 @@ impl<'a> Walk<'a> {
         list: &List<'_>,
         layers: &'a [LayerSpec],
         input: &FeatureShape,
-    ) -> Result<FeatureShape, LayerIssue> {
+    ) -> Result<FeatureShape, Issue> {
         let inner = self.place.list(list);
         let outer = std::mem::replace(&mut self.place, inner);
         let output = self.layers(layers, input)?;
@@ -101,7 +104,12 @@ impl<'a> Walk<'a> {
         self.place.numbers().len() == 1
     }
 
-    fn layers(&mut self, layers: &'a [LayerSpec], input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+    /// Whether the layer that is asked is the first of the outermost list.
+    pub(crate) fn is_first(&self) -> bool {
+        self.place.numbers() == [0]
+    }
+
+    fn layers(&mut self, layers: &'a [LayerSpec], input: &FeatureShape) -> Result<FeatureShape, Issue> {
         let list = self.place.clone();
         let (mut shape, mut inputs) = (input.clone(), Vec::new());
         for (at, layer) in layers.iter().enumerate() {
@@ -114,11 +122,11 @@ impl<'a> Walk<'a> {
         Ok(shape)
     }
 
-    fn layer(&mut self, layer: &'a LayerSpec, input: &FeatureShape) -> Result<FeatureShape, LayerIssue> {
+    fn layer(&mut self, layer: &'a LayerSpec, input: &FeatureShape) -> Result<FeatureShape, Issue> {
         let output = layer.as_dyn().output(input, self)?;
         if self.walked.summary.layers.len() == MOST_LAYERS {
             let message = format!("the network has more than {MOST_LAYERS} layers");
-            return Err(LayerIssue::new("", message).help("repeat fewer times"));
+            return Err(Issue::of("", message).help("repeat fewer times"));
         }
         let (mut parameters, mut trainable) = (0_usize, 0);
         for (at, weight) in layer.as_dyn().weights(input).into_iter().enumerate() {
@@ -127,14 +135,14 @@ impl<'a> Walk<'a> {
             trainable += if weight.trainable { size.min(MOST_PARAMETERS) } else { 0 };
             let declared = Declared::new(&self.place, at, weight);
             if !self.paths.insert(declared.path.clone()) {
-                return Err(LayerIssue::new("", format!("two weights have the name `{}`", declared.path)));
+                return Err(Issue::of("", format!("two weights have the name `{}`", declared.path)));
             }
             self.walked.weights.push(declared);
         }
         if parameters > MOST_PARAMETERS {
             let message =
-                format!("this layer would have {parameters} parameters, at most {MOST_PARAMETERS} are possible");
-            return Err(LayerIssue::new("", message));
+                format!("this layer would have {parameters} parameters, at most {MOST_PARAMETERS} are allowed");
+            return Err(Issue::of("", message));
         }
         let summary = &mut self.walked.summary;
         summary.parameters += parameters;
@@ -142,13 +150,13 @@ impl<'a> Walk<'a> {
         let uses = self.uses.entry(layer.name()).or_default();
         *uses += 1;
         let name = if *uses == 1 { layer.name().to_owned() } else { format!("{}-{uses}", layer.name()) };
-        let (path, input, shape) = (self.place.path().to_owned(), input.clone(), output.clone());
-        summary.layers.push(LayerSummary { name, path, input, output: shape, parameters });
+        let path = self.place.path().to_owned();
+        summary.layers.push(LayerSummary { name, path, input: input.to_vec(), output: output.to_vec(), parameters });
         Ok(output)
     }
 
     /// Puts a problem at its place in the tree and names the shapes that led to it.
-    fn locate(&mut self, issue: LayerIssue) -> LayerIssue {
+    fn locate(&mut self, issue: Issue) -> Issue {
         if std::mem::replace(&mut self.located, true) {
             return issue;
         }
@@ -157,23 +165,23 @@ impl<'a> Walk<'a> {
         let mut last = self.input.words();
         let mut shapes = vec![format!("input {last}")];
         for row in &self.walked.summary.layers {
-            let words = row.output.words();
+            let words = words(&row.output);
             if words != last {
                 shapes.push(format!("{} {words}", row.name));
             }
             last = words;
         }
         let message = format!("{} (shapes so far: {})", issue.message, shapes.join(", "));
-        LayerIssue { path, message, help: issue.help }
+        Issue { path, message, ..issue }
     }
 }
 
 /// A network must end with a vector.
-fn no_vector(layers: &[LayerSpec], summary: &ModelSummary, input: &FeatureShape) -> LayerIssue {
-    let last = summary.layers.last().map_or(input, |row| &row.output);
-    let message = format!("the last layer must give a vector, found a map of {}", last.words());
+fn no_vector(layers: &[LayerSpec], summary: &ModelSummary, input: &FeatureShape) -> Issue {
+    let last = summary.layers.last().map_or_else(|| input.to_vec(), |row| row.output.clone());
+    let message = format!("the last layer must give a vector, found a map of {}", words(&last));
     let at = layers.len().checked_sub(1).map_or_else(|| "layers".to_owned(), |last| path::at("layers", last));
-    LayerIssue::new(at, message).help("end with { metric-embedding = { size = 256 } } behind \"global-max-pool\"")
+    Issue::of(at, message).help("end with { metric-embedding = { size = 256 } } after \"global-max-pool\"")
 }
 
 #[cfg(test)]
@@ -207,7 +215,7 @@ pub(super) mod tests {
         let summary = infer_shapes([32, 32, 3], &layers(tutorial())).unwrap();
         assert_eq!((summary.parameters, summary.trainable, summary.dim), (1_028_480, 1_027_584, 256));
         let rows: Vec<(&str, Vec<usize>, usize)> =
-            summary.layers.iter().map(|row| (row.name.as_str(), row.output.to_vec(), row.parameters)).collect();
+            summary.layers.iter().map(|row| (row.name.as_str(), row.output.clone(), row.parameters)).collect();
         assert_eq!(rows[1], ("conv2d", vec![30, 30, 64], 1_792));
         assert_eq!(rows[3], ("conv2d-2", vec![28, 28, 128], 73_856));
         assert_eq!(rows[4], ("batch-norm-2", vec![28, 28, 128], 512));

@@ -7,7 +7,8 @@ use super::activation::Activation;
 use super::init::{Start, WeightSpec};
 use super::initial::Init;
 use super::padding::Padding;
-use super::{Conv2d, Cx, FeatureShape, Features, FromImages, Layer, LayerIssue, Walk};
+use super::{Conv2d, Cx, FeatureShape, Features, FromImages, Layer, Walk};
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_base::{check, eigen};
 
@@ -86,26 +87,26 @@ impl WhitenConv {
 }
 
 impl Layer for WhitenConv {
-    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, LayerIssue> {
+    fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         let [height, width, channels] = input.image("whiten-conv")?;
         if !walk.is_outermost() {
-            let issue = LayerIssue::new("", "`whiten-conv` must stand in the outermost list of layers");
+            let issue = Issue::of("", "`whiten-conv` must be in the outermost list of layers");
             return Err(
                 issue.help("its filters are computed from what the layers in front of it give, one after another")
             );
         }
         if self.kernel > height.min(width) {
             let message = format!("a kernel of {0} x {0} is larger than its input of {height} x {width}", self.kernel);
-            return Err(LayerIssue::new("whiten-conv.kernel", message).help("use a smaller `kernel`"));
+            return Err(Issue::of("whiten-conv.kernel", message).help("use a smaller `kernel`"));
         }
         let numbers = self.numbers(channels);
         if numbers > MOST_NUMBERS {
             let message = format!(
-                "patches of {0} x {0} x {channels} are {numbers} numbers, at most {MOST_NUMBERS} are possible",
+                "patches of {0} x {0} x {channels} have {numbers} numbers, at most {MOST_NUMBERS} are allowed",
                 self.kernel
             );
-            let help = "use a smaller `kernel`, or put it in front of the layer that makes so many channels";
-            return Err(LayerIssue::new("whiten-conv.kernel", message).help(help));
+            let help = "use a smaller `kernel`, or put it before the layer that makes so many channels";
+            return Err(Issue::of("whiten-conv.kernel", message).help(help));
         }
         Ok(FeatureShape::Image([height - self.kernel + 1, width - self.kernel + 1, 2 * numbers]))
     }

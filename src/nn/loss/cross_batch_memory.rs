@@ -4,7 +4,8 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::problems::{Known, under};
 use super::{Embedded, Inner, Loss, LossSpec, Target, like_its_loss};
-use crate::layer::{Cx, LayerIssue, Start, WeightSpec};
+use crate::layer::{Cx, Start, WeightSpec};
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_base::{check, param};
 
@@ -57,14 +58,14 @@ impl Loss for CrossBatchMemory {
         vec![Inner { name: LOSS.to_owned(), loss: &self.loss, target }]
     }
 
-    fn problems(&self, known: &Known) -> Vec<LayerIssue> {
+    fn problems(&self, known: &Known) -> Vec<Issue> {
         if let Some(issue) = self.misfit() {
             return vec![issue];
         }
         let mut issues = under(LOSS, self.loss.inside(known));
         if let Some(rows) = known.rows.filter(|rows| *rows >= self.size) {
-            let message = format!("a batch has {rows} rows: of {} no earlier one finds a place", self.size);
-            issues.push(LayerIssue::new("size", message).help("make it some times as large as a batch"));
+            let message = format!("a batch has {rows} rows, so a memory of {} holds no earlier ones", self.size);
+            issues.push(Issue::of("size", message).help("make it several times as large as a batch"));
         }
         issues
     }
@@ -88,7 +89,7 @@ impl Loss for CrossBatchMemory {
 
 impl CrossBatchMemory {
     /// What makes no sense with a memory.
-    fn misfit(&self) -> Option<LayerIssue> {
+    fn misfit(&self) -> Option<Issue> {
         let (name, needs) = (self.loss.name(), self.loss.needs());
         let (message, help) = if self.loss.holds("cross-batch-memory") {
             (format!("`{name}` has a memory of its own"), "one memory is enough: make its `size` larger")
@@ -105,7 +106,7 @@ impl CrossBatchMemory {
         } else {
             return None;
         };
-        Some(LayerIssue::new(LOSS, message).help(help))
+        Some(Issue::of(LOSS, message).help(help))
     }
 
     fn compared(&self, batch: &Embedded<'_>, cx: &mut Cx<'_>) -> Tensor<1> {

@@ -4,9 +4,10 @@ use burn::tensor::Tensor;
 
 use super::problems::{Known, under};
 use super::{Embedded, Inner, Loss, LossSpec, Target, like_its_loss, zero};
-use crate::layer::{Cx, LayerIssue};
+use crate::layer::Cx;
 use simpipe_artifact::Distance;
 use simpipe_base::check::{self, Check};
+use simpipe_base::issue::Issue;
 use simpipe_base::param;
 use simpipe_base::params;
 
@@ -81,23 +82,23 @@ impl Loss for Matryoshka {
             .collect()
     }
 
-    fn problems(&self, known: &Known) -> Vec<LayerIssue> {
+    fn problems(&self, known: &Known) -> Vec<Issue> {
         if self.loss.holds("matryoshka") {
-            let message = format!("`{}` takes beginnings of embeddings itself", self.loss.name());
-            return vec![LayerIssue::new("loss", message).help("name all lengths in one `matryoshka`")];
+            let message = format!("`{}` uses prefixes of embeddings itself", self.loss.name());
+            return vec![Issue::of("loss", message).help("name all lengths in one `matryoshka`")];
         }
         let sizes = self.sizes.as_deref().unwrap_or_default();
         let mut issues = under("loss", self.loss.inside(known));
         for (at, size) in sizes.iter().enumerate() {
             if let Some(dim) = known.dim.filter(|dim| size > dim) {
-                let message = format!("a beginning of {size} numbers is longer than the embedding, which has {dim}");
-                let help = "leave it out, or let the last layer give longer embeddings";
-                issues.push(LayerIssue::new(format!("sizes[{at}]"), message).help(help));
+                let message = format!("a prefix of {size} dimensions is longer than the embedding, which has {dim}");
+                let help = "leave it out, or make the last layer give longer embeddings";
+                issues.push(Issue::of(format!("sizes[{at}]"), message).help(help));
             }
         }
         if let Some(weights) = self.weights.as_ref().filter(|weights| weights.len() != sizes.len()) {
             let message = format!("there are {} weights for {} `sizes`", weights.len(), sizes.len());
-            issues.push(LayerIssue::new("weights", message).help("give one weight for each of `sizes`"));
+            issues.push(Issue::of("weights", message).help("give one weight for each of `sizes`"));
         }
         issues
     }

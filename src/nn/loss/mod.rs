@@ -140,10 +140,11 @@ pub use zero_mean::ZeroMean;
 
 use burn::tensor::Tensor;
 
-use super::layer::{Cx, LayerIssue, WeightSpec};
+use super::layer::{Cx, WeightSpec};
 use super::ops;
 use simpipe_artifact::Distance;
 use simpipe_base::choice;
+use simpipe_base::issue::Issue;
 
 choice! {
     /// What training minimises.
@@ -319,7 +320,7 @@ pub(crate) trait Loss: std::fmt::Debug {
     }
 
     /// What is wrong with its parameters and with the losses inside it, their paths from its own parameters on.
-    fn problems(&self, _known: &Known) -> Vec<LayerIssue> {
+    fn problems(&self, _known: &Known) -> Vec<Issue> {
         Vec::new()
     }
 

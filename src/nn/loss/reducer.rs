@@ -65,8 +65,8 @@ impl Param for Ordered {
         }
         let place = node.table().and_then(|table| table.get("high")).map_or(&node.place, |entry| &entry.node.place);
         let path = path::join(path, "high");
-        let message = format!("`{path}` is {high}, but only losses above {low} are to be kept: none is");
-        issues.push(Issue::at(place, &path, message).help("set it above `low`, or leave one of the two out"));
+        let message = format!("`{path}` is {high}, but only losses above {low} are kept, so none is");
+        issues.push(Issue::at(place, &path, message).help("set it above `low`, or leave out one of the two"));
         None
     }
 

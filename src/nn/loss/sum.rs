@@ -4,9 +4,10 @@ use burn::tensor::Tensor;
 
 use super::problems::{Known, under};
 use super::{Embedded, Inner, Loss, LossSpec, Needs, Target};
-use crate::layer::{Cx, LayerIssue};
+use crate::layer::Cx;
 use simpipe_artifact::Distance;
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 
 params! {
@@ -82,10 +83,9 @@ impl Loss for Sum {
         self.inside().map(|(_, name, term)| Inner { name, loss: &term.loss, target }).collect()
     }
 
-    fn problems(&self, known: &Known) -> Vec<LayerIssue> {
+    fn problems(&self, known: &Known) -> Vec<Issue> {
         if !self.is_objective() {
-            let issue =
-                LayerIssue::new("terms", "all terms are regularisers, which say nothing of what is to be learned");
+            let issue = Issue::of("terms", "all terms are regularisers, which alone do not say what to learn");
             return vec![issue.help("add a loss of pairs, classes or views, such as { loss = \"multi-similarity\" }")];
         }
         let inside = |(at, term): (usize, &Term)| under(&format!("terms[{at}].loss"), term.loss.inside(known));

@@ -30,7 +30,7 @@ impl Folded {
     /// Of the layers that a walk came through.
     pub(crate) fn new(walked: &Walked<'_>, parameters: &Parameters, numerics: Numerics, device: &Device) -> Self {
         let probe: Tensor<1> = Tensor::zeros([1], device);
-        let is_ours = numerics == Numerics::Fast && fused::is_on_flex(&probe.without_autodiff());
+        let is_ours = numerics != Numerics::Exact && fused::is_on_flex(&probe.without_autodiff());
         let fold = |list: &WalkedList<'_>| {
             let steps = if is_ours {
                 folding::steps(list, parameters, numerics)

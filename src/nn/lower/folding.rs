@@ -190,7 +190,7 @@ impl Folding<'_> {
             affine.before(&mut weight, &mut bias);
         }
         let (after, next) = self.ending(at + 1, after, &mut weight, &mut bias);
-        let matrix = Matrix::new(&single(&weight), &single(&bias));
+        let matrix = Matrix::new(&single(&weight), &single(&bias), self.numerics);
         self.steps.push(Step::Dense(Box::new(matrix), after));
         Some(next)
     }
@@ -206,8 +206,8 @@ impl Folding<'_> {
         if let Some(affine) = self.pending.take() {
             affine.before(&mut weight, &mut bias);
         }
-        let shape =
-            ConvShape { stride: [side; 2], ..ConvShape::valid([1, height, width, channels], [side; 2], filters) };
+        let valid = ConvShape::valid([1, height, width, channels], [side; 2], filters);
+        let shape = ConvShape { stride: [side; 2], numerics: self.numerics, ..valid };
         let conv = PreparedConv::new(&shape, &single(&weight), &single(&bias), After::Nothing, None);
         self.steps.push(Step::Conv(Box::new(conv), Kind::Tokens));
         at + 1
@@ -227,8 +227,8 @@ impl Folding<'_> {
             .collect();
         let bias: Vec<f32> = inner.into_iter().flat_map(|(_, bias)| bias).copied().collect();
         let prepared = PreparedAttention {
-            inner: Matrix::new(&weight, &bias),
-            outer: Matrix::new(&output.0, &output.1),
+            inner: Matrix::new(&weight, &bias, self.numerics),
+            outer: Matrix::new(&output.0, &output.1, self.numerics),
             heads: attention.heads,
         };
         self.steps.push(Step::Attention(Box::new(prepared)));

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::{Behind, Fusion};
 use crate::layer::{Cx, Features, LayerSpec, Mode, TrainPass};
 use crate::noise::Noise;
-use crate::ops::Act;
+use crate::ops::{Act, Numerics};
 use crate::parameters::Parameters;
 use crate::{FitSettings, FitState, Network, fit};
 use simpipe_base::param::{self, Param, View};
@@ -236,6 +236,34 @@ fn fused_passes_are_their_layers_one_by_one() {
     }
 }
 
+/// Convolutions of each channel by itself: with their normalisation as one operation they keep every bit.
+#[test]
+fn depthwise_convolutions_keep_their_bits() {
+    let norms = [json!("batch-norm"), json!({ "batch-norm": { "scale": false } })];
+    let behinds = [
+        vec![],
+        vec![json!("relu")],
+        vec![json!("relu6")],
+        vec![json!("silu")],
+        vec![json!("relu"), json!({ "max-pool": { "size": 2 } })],
+    ];
+    for (at, behind) in behinds.iter().enumerate() {
+        for (kernel, stride, activation) in [(3, 1, "none"), (3, 2, "relu"), (5, 1, "relu"), (5, 2, "none")] {
+            let conv = json!({
+                "filters": 6, "kernel": kernel, "groups": 6, "stride": stride, "padding": "same", "bias": at % 2 == 0,
+                "activation": activation,
+            });
+            let body = block(conv, norms[at % 2].clone(), behind);
+            let lists = [body.clone(), json!([{ "residual": { "body": body, "shortcut": [], "activation": "relu" } }])];
+            for layers in lists {
+                let Some(network) = network(&layers, [9, 8, 6]) else { continue };
+                let [general, found] = [Limit::Nothing, Limit::All].map(|limit| within(limit, || pass(&network, 4)));
+                assert!(found == general, "{layers}");
+            }
+        }
+    }
+}
+
 #[test]
 fn fused_passes_do_not_depend_on_threads() {
     let run = |threads| {
@@ -294,5 +322,48 @@ fn residual_networks_train_as_their_layers_one_by_one() {
             assert!((found - general).abs() < near * general.abs(), "{preset}, step {step}: {found}, {general}");
         }
         assert_ne!(found.losses[0], found.losses[4]);
+    }
+}
+
+/// In bfloat16 a training takes the same way for a few steps, near that of single precision, and embeds what it has trained.
+#[test]
+fn trainings_in_bfloat16_go_the_way_of_single_precision() {
+    let layers = json!([
+        "rescale",
+        { "conv2d": { "filters": 16, "kernel": 3, "padding": "same" } },
+        "gelu",
+        { "conv2d": { "filters": 32, "kernel": 3, "padding": "same", "bias": false } },
+        { "max-pool": { "size": 2 } },
+        "batch-norm",
+        "gelu",
+        { "conv2d": { "filters": 48, "kernel": 3, "stride": 2, "padding": "same", "bias": false } },
+        "batch-norm",
+        "relu",
+        "global-max-pool",
+        { "metric-embedding": { "size": 24 } },
+    ]);
+    let run = |numerics| {
+        let network = Network::build(&specs(&layers), [16, 16, 3], seed(), &Device::flex()).unwrap();
+        let mut network = network.with_numerics(numerics);
+        let optimizer = param::from_json(&json!({ "sgd": { "learning-rate": 0.01 } })).unwrap();
+        let [loss, schedule] = ["multi-similarity", "constant"].map(|name| json!(name));
+        let (loss, schedule) = (param::from_json(&loss).unwrap(), param::from_json(&schedule).unwrap());
+        let settings = FitSettings {
+            steps_per_epoch: 4,
+            classes: &[0, 1, 2],
+            ..FitSettings::new(&optimizer, &schedule, &loss, seed())
+        };
+        let start = FitState::start(&network, &settings);
+        let trained = fit(&mut network, start, &settings, &Noise(768), &mut |_| {}, &|| false).unwrap();
+        let pixels: Vec<u8> = (0..5 * 768u32).map(|at| (at * 37 % 251) as u8).collect();
+        (trained.losses, network.embed(&pixels))
+    };
+    let (losses, rows) = run(Numerics::Fast);
+    let (found, other) = run(Numerics::Bf16);
+    assert!(found != losses && other != rows, "nothing was rounded");
+    assert!(found.iter().zip(&losses).all(|(a, b)| (a - b).abs() < 0.02 * b.abs()), "{found:?} {losses:?}");
+    for (found, wanted) in other.chunks(24).zip(rows.chunks(24)) {
+        let cosine: f32 = found.iter().zip(wanted).map(|(a, b)| a * b).sum();
+        assert!(cosine > 0.99, "{cosine}");
     }
 }

@@ -45,6 +45,9 @@ pub enum OnnxError {
     /// A layer without a counterpart.
     #[error("`{0}` has no counterpart in ONNX")]
     Unknown(String),
+    /// A layer that is an ONNX file itself.
+    #[error("`{0}` is an ONNX file of its own, with operators of its own version, and is not put into another")]
+    Inner(String),
     /// Weights and layers are of different networks.
     #[error("the weights do not fit the layers: {0}")]
     Weights(String),

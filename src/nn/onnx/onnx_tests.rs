@@ -9,6 +9,7 @@ use burn::tensor::Device;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::difference_tests::difference_to;
 use crate::{Network, every_layer_tests};
 use simpipe_base::param;
 use simpipe_base::seed::Seed;
@@ -84,28 +85,6 @@ fn leave(
     embed(&pixels)
 }
 
-/// The largest difference to ONNX Runtime over the largest number of any network.
-fn difference(folder: &Path, networks: &[(String, Vec<f32>)]) -> f64 {
-    let output = Command::new("python3").args(["-c", SCRIPT, folder.to_str().unwrap()]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut most = 0.0_f64;
-    for (at, (what, ours)) in networks.iter().enumerate() {
-        let path = folder.join(format!("{at:03}/embeddings.json"));
-        let theirs: Vec<f64> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        assert_eq!(theirs.len(), ours.len(), "{what}");
-        let largest = theirs.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
-        if largest == 0.0 {
-            // A group of one value is its own mean.
-            assert!(what.contains("group-norm") && ours.iter().all(|value| *value == 0.0), "{what}");
-            continue;
-        }
-        let off = theirs.iter().zip(ours).fold(0.0_f64, |most, (a, b)| most.max((a - f64::from(*b)).abs())) / largest;
-        assert!(off < 2e-5, "{what}: {off}");
-        most = most.max(off);
-    }
-    most
-}
-
 /// A layer with weights that all differ: behind a map, and behind a vector and tokens where it takes them.
 fn around(layer: &Json) -> Vec<Network> {
     let scaled = |layers: &Json| {
@@ -144,7 +123,7 @@ fn every_layer_gives_in_onnx_what_it_gives_here() {
         }
     }
     assert!(networks.len() > 100, "{}", networks.len());
-    let most = difference(folder.path(), &networks);
+    let most = difference_to(SCRIPT, folder.path(), &networks);
     eprintln!("{} networks in ONNX Runtime, largest difference {most:.1e}", networks.len());
 }
 
@@ -171,7 +150,7 @@ fn presets_and_backbones_give_in_onnx_what_they_give_here() {
         let ours = leave(folder.path(), networks.len(), &network, &ModelUse::default(), |x| network.embed(x));
         networks.push((list.to_string(), ours));
     }
-    let most = difference(folder.path(), &networks);
+    let most = difference_to(SCRIPT, folder.path(), &networks);
     eprintln!("{} whole networks in ONNX Runtime, largest difference {most:.1e}", networks.len());
 }
 
@@ -202,7 +181,7 @@ fn the_use_of_a_network_is_part_of_the_file() {
         let ours = leave(folder.path(), networks.len(), &network, &model_use, |x| used(&network, &model_use, x));
         networks.push((model_use.words(), ours));
     }
-    let most = difference(folder.path(), &networks);
+    let most = difference_to(SCRIPT, folder.path(), &networks);
     eprintln!("{} uses in ONNX Runtime, largest difference {most:.1e}", networks.len());
 }
 

@@ -24,7 +24,8 @@ impl<'a> Builder<'a> {
         if let Some(missing) = known.find(|path| !weights.0.contains_key(*path)) {
             return Err(OnnxError::Weights(format!("there is no `{missing}`")));
         }
-        let outputs = walked.summary.layers.into_iter().map(|row| (row.path, row.output)).collect();
+        let rows = walked.summary.layers.into_iter();
+        let outputs = rows.map(|row| (row.path, FeatureShape::of_row(&row.output))).collect();
         Ok(Self { graph: Graph::new(weights), outputs })
     }
 
@@ -137,6 +138,7 @@ impl Graph<'_> {
             LayerSpec::PositionEmbedding(position) => self.position_embedding(position, x)?,
             LayerSpec::Attention(attention) => self.attention(attention, x)?,
             LayerSpec::TokenPool(pool) => self.token_pool(pool, x),
+            LayerSpec::Onnx(_) => return Err(OnnxError::Inner(path.to_owned())),
             _ => return Err(OnnxError::Unknown(path.to_owned())),
         })
     }

@@ -49,6 +49,11 @@ impl ConvGeometry {
         self.groups == 1 && self.dilation == 1
     }
 
+    /// Whether it is one of each channel by itself that our own kernels know.
+    fn is_depthwise(&self, shape: &ConvShape) -> bool {
+        self.groups == shape.c_in && self.dilation == 1 && is_depthwise(shape)
+    }
+
     /// The convolution of images `[n, h, w, in]` with kernels `[kh, kw, in, out]`, as our own kernels have it.
     pub(super) const fn shape(&self, [n, h, w, c_in]: [usize; 4], [kh, kw, _, c_out]: [usize; 4]) -> ConvShape {
         let pad = [self.rows.0, self.columns.0, self.rows.1, self.columns.1];
@@ -123,8 +128,7 @@ fn depthwise(
     epilogue: Epilogue,
 ) -> Option<Tensor<4>> {
     let shape = at.shape(x.dims(), weight.dims());
-    let is_depthwise = at.groups == shape.c_in && at.dilation == 1 && is_depthwise(&shape);
-    if is_depthwise { fused::depthwise(x, weight, bias, shape, epilogue == Epilogue::Relu) } else { None }
+    if at.is_depthwise(&shape) { fused::depthwise(x, weight, bias, shape, epilogue == Epilogue::Relu) } else { None }
 }
 
 /// [`conv2d`] and a [`max_pool`] of side and stride `size` behind it, in training as one operation where the backend has
@@ -157,6 +161,28 @@ pub fn conv2d_max_pool(
 #[must_use]
 pub fn product(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     if device::is_vulkan(&a.device()) { stock::product_by_convolution(a, b) } else { a.matmul(b) }
+}
+
+/// Rows times a matrix of weights, `x w + bias`; with [`Numerics::Bf16`] as products of bfloat16, where the backend has them.
+///
+/// # Shapes
+/// `x`: `[n, in]`, `weight`: `[in, out]`, `bias`: `[out]`; returns `[n, out]`.
+#[must_use]
+pub fn dense(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>, numerics: Numerics) -> Tensor<2> {
+    if numerics == Numerics::Bf16 {
+        let ([rows, inputs], [_, outputs]) = (x.dims(), weight.dims());
+        let shape = ConvShape::of_rows(rows, inputs, outputs, numerics);
+        let bias = bias.clone().unwrap_or_else(|| Tensor::zeros([outputs], &x.device()));
+        let (x, weight) = (x.clone().reshape([rows, 1, 1, inputs]), weight.clone().reshape([1, 1, inputs, outputs]));
+        if let Some(y) = fused::conv2d(&x, &weight, &bias, shape, false) {
+            return y.reshape([rows, outputs]);
+        }
+    }
+    let y = product(x, weight);
+    match bias {
+        Some(bias) => y + bias.unsqueeze(),
+        None => y,
+    }
 }
 
 /// The matrix products `a b` of every head of every example.
@@ -288,11 +314,13 @@ pub fn conv2d_norm_train(
 ) -> (Tensor<4>, BatchStatistics) {
     // Behind a pool of large windows the convolution has always been one of its own, which sums in another order.
     let is_apart = tail.act == Act::Identity && tail.pool.is_some() && tail.fused().pool.is_none();
-    if at.is_plain() && !is_apart {
+    let shape = at.shape(x.dims(), weight.dims());
+    let depthwise = at.is_depthwise(&shape) && tail.fused().pool.is_none();
+    if (at.is_plain() || depthwise) && !is_apart {
         let TrainedNorm { gamma, beta, epsilon } = &norm;
-        let shape = at.shape(x.dims(), weight.dims());
         let (relu, epsilon) = (epilogue == Epilogue::Relu, single(*epsilon));
-        let what = ConvNorm { shape, relu, epsilon, tail: tail.fused() };
+        let depthwise = !at.is_plain();
+        let what = ConvNorm { shape, depthwise, relu, epsilon, tail: tail.fused() };
         let shortcut = tail.shortcut.as_ref().map(|shortcut| &shortcut.map);
         let of = ConvNormOperands { x: &x, weight: &weight, bias: &bias, gamma, beta, shortcut };
         if let Some((y, stats)) = fused::conv2d_norm(what, of) {

@@ -330,3 +330,36 @@ fn a_sum_of_everything_is_that_of_one_row() {
     assert_near("sum", &values(stock::sum_of_a_row(x.clone())), &values(ops::sum(x.clone())));
     assert_near("mean", &values(stock::sum_of_a_row(x.clone()).div_scalar(210.0)), &values(ops::mean(x)));
 }
+
+/// Numbers of two bits need no rounding, so bfloat16 gives what single precision does, there and back; others differ by its 8 bits.
+#[test]
+fn a_dense_layer_in_bfloat16_rounds_its_numbers_and_nothing_else() {
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    let few_bits = |x: Tensor<4>| x.mul_scalar(2.0).round();
+    for [rows, inputs, outputs] in [[1, 16, 16], [37, 64, 128], [80, 256, 40], [5, 3, 40]] {
+        let [x, w] = [[1, 1, rows, inputs], [1, 1, inputs, outputs]].map(|shape| random::<4>(&mut rng, shape));
+        let bias = random::<1>(&mut rng, [outputs]);
+        let forward = |x: &Tensor<4>, w: &Tensor<4>, numerics| {
+            let (x, w) = (x.clone().reshape([rows, inputs]), w.clone().reshape([inputs, outputs]));
+            values(ops::dense(x, w, Some(bias.clone()), numerics))
+        };
+        let (a, b) = (few_bits(x.clone()), few_bits(w.clone()));
+        assert_near("few bits", &forward(&a, &b, Numerics::Bf16), &forward(&a, &b, Numerics::Fast));
+        let (found, exact) = (forward(&x, &w, Numerics::Bf16), forward(&x, &w, Numerics::Fast));
+        let off = found.iter().zip(&exact).fold(0f32, |most, (a, b)| most.max((a - b).abs()));
+        assert!(if inputs < 16 { off < 1e-5 } else { (1e-4..0.2).contains(&off) }, "{rows} {inputs} {outputs}: {off}");
+        // Their gradients: those of the products of rounded numbers, near the others.
+        let both = [Numerics::Bf16, Numerics::Fast].map(|numerics| {
+            let dense = |t: &[Tensor<4>], v: &[Tensor<1>]| {
+                let (x, w) = (t[0].clone().reshape([rows, inputs]), t[1].clone().reshape([inputs, outputs]));
+                ops::dense(x, w, Some(v[0].clone()), numerics).reshape([1, 1, rows, outputs])
+            };
+            run(&mut ChaCha8Rng::seed_from_u64(9), [&a, &b], &[&bias], &dense)
+        });
+        for (found, wanted) in both[0].iter().zip(&both[1]) {
+            let scale = wanted.iter().fold(1e-3f32, |most, v| most.max(v.abs()));
+            let off = found.iter().zip(wanted).fold(0f32, |most, (a, b)| most.max((a - b).abs())) / scale;
+            assert!(off < 1e-2, "{rows} {inputs} {outputs}: {off}");
+        }
+    }
+}

@@ -29,7 +29,7 @@ params! {
         /// Added to the root of the second moment.
         #[aka("eps")]
         epsilon: f64 = 1e-7 => check::positive(),
-        /// What the weight itself is multiplied by where it is added to its gradient.
+        /// The factor with which the weight itself is added to its gradient.
         #[aka("decay", "wd", "l2")]
         weight_decay: f64 = 0.0 => check::not_negative(),
     }

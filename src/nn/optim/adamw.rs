@@ -28,7 +28,7 @@ params! {
         /// Added to the root of the corrected second moment.
         #[aka("eps")]
         epsilon: f64 = 1e-8 => check::positive(),
-        /// The share of a weight that a step takes away, times the learning rate.
+        /// The share of a weight that a step removes, times the learning rate.
         #[aka("decay", "wd", "l2")]
         weight_decay: f64 = 0.01 => check::not_negative(),
     }

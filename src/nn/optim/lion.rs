@@ -12,8 +12,8 @@ params! {
     ///
     /// `w = w - lr (sign(b1 m + (1 - b1) g) + decay w)`, then `m = b2 m + (1 - b2) g`.
     ///
-    /// One slot a weight where Adam has two. Every weight moves by the learning rate, so it is to be three to ten times
-    /// smaller than Adam's, and the decay as many times larger.
+    /// One slot a weight where Adam has two. Every weight moves by the learning rate, so choose it three to ten times
+    /// smaller than for Adam, and the decay as many times larger.
     pub struct Lion {
         /// Step size.
         #[aka("lr", "base_lr", "initial_lr", "eta", "step_size")]
@@ -23,7 +23,7 @@ params! {
         beta_1: f64 = 0.9 => check::decay(),
         /// Decay of the momentum.
         beta_2: f64 = 0.99 => check::decay(),
-        /// The share of a weight that a step takes away, times the learning rate.
+        /// The share of a weight that a step removes, times the learning rate.
         #[aka("decay", "wd", "l2")]
         weight_decay: f64 = 0.0 => check::not_negative(),
     }

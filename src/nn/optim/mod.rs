@@ -47,7 +47,7 @@ choice! {
         "rmsprop" => RmsProp(RmsProp),
         /// A step of AdamW as long as the parameter is large: for large batches (You et al., 2020, arXiv:1904.00962).
         "lamb" => Lamb(Lamb),
-        /// Steps of one size, by the sign of the momentum (Chen et al., 2023, arXiv:2302.06675).
+        /// Steps of equal size, by the sign of the momentum (Chen et al., 2023, arXiv:2302.06675).
         "lion" => Lion(Lion),
         /// Steps of equal length in every direction of a kernel or matrix; another rule for all other parameters.
         #[aka("newton_schulz")]

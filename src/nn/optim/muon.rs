@@ -32,9 +32,9 @@ params! {
         /// Step size.
         #[aka("lr", "base_lr", "initial_lr", "eta", "step_size")]
         learning_rate: f64 = 0.12 => check::positive(),
-        /// How much of the last steps' direction is kept.
+        /// How much of the direction of previous steps is kept.
         momentum: f64 = 0.6 => check::decay(),
-        /// Whether the gradient counts once more than in the plain momentum: looks a step ahead.
+        /// Whether to use Nesterov momentum, which looks one step ahead.
         #[aka("use_nesterov")]
         nesterov: bool = true,
         /// Newton-Schulz steps of each update.
@@ -43,7 +43,7 @@ params! {
         /// Whether a weight is brought to the length `sqrt(out)` before every step.
         #[aka("norm_weight", "normalize_weights")]
         renormalize: bool = true,
-        /// The rule of all other parameters, with its own learning rate.
+        /// The optimiser for all other parameters, with its own learning rate.
         #[aka("other", "backup_optimizer")]
         rest: Box<Optimizer> = Box::new(Optimizer::Adam(param::defaults())) => another_rule(),
     }

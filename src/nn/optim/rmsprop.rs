@@ -22,11 +22,11 @@ params! {
         /// Added to the root.
         #[aka("eps")]
         epsilon: f64 = 1e-8 => check::positive(),
-        /// How much of the last steps' direction is kept.
+        /// How much of the direction of previous steps is kept.
         momentum: f64 = 0.0 => check::decay(),
         /// Whether the moving mean is taken out of the moving square, which leaves a variance.
         centered: bool = false,
-        /// What the weight itself is multiplied by where it is added to its gradient.
+        /// The factor with which the weight itself is added to its gradient.
         #[aka("wd", "l2")]
         weight_decay: f64 = 0.0 => check::not_negative(),
     }

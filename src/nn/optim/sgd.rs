@@ -16,12 +16,12 @@ params! {
         /// Step size.
         #[aka("lr", "base_lr", "initial_lr", "eta", "step_size")]
         learning_rate: f64 = 0.01 => check::positive(),
-        /// How much of the last steps' direction is kept.
+        /// How much of the direction of previous steps is kept.
         momentum: f64 = 0.0 => check::decay(),
-        /// Whether the gradient counts once more than in the plain momentum: looks a step ahead.
+        /// Whether to use Nesterov momentum, which looks one step ahead.
         #[aka("use_nesterov")]
         nesterov: bool = false,
-        /// What the weight itself is multiplied by where it is added to its gradient.
+        /// The factor with which the weight itself is added to its gradient.
         #[aka("decay", "wd", "l2")]
         weight_decay: f64 = 0.0 => check::not_negative(),
     }

@@ -153,7 +153,7 @@ impl Name {
             given.iter().filter(|(theirs, value)| !BESIDE.contains(&theirs.as_str()) && !value.is_null())
         {
             let renamed = self.renamed.iter().find(|renamed| renamed.0 == theirs).map(|renamed| renamed.1);
-            let number = || value.as_f64().ok_or_else(|| CaseError::malformed(format!("`{theirs}` is no number")));
+            let number = || value.as_f64().ok_or_else(|| CaseError::malformed(format!("`{theirs}` is not a number")));
             let unknown = || Err(CaseError::unknown(format!("`{theirs}` of {value}")));
             let (name, value) = match renamed {
                 None => (param::kebab(&theirs.to_lowercase()), given::value(value)?),

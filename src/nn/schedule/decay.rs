@@ -17,7 +17,7 @@ params! {
     pub struct Step {
         /// Steps at one rate.
         every: usize = 1000 => check::between(1, 1_000_000_000),
-        /// What the rate is multiplied by then.
+        /// The factor at each such step.
         factor: f64 = 0.1 => check::between(0.0, 1.0),
     }
 }
@@ -25,7 +25,7 @@ params! {
 params! {
     /// `factor ^ t` at step `t`, from 0.
     pub struct Exponential {
-        /// What the rate is multiplied by at every step.
+        /// The factor at every step.
         factor: f64 = 0.9999 => check::between(0.0, 1.0),
     }
 }

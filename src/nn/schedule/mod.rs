@@ -19,19 +19,19 @@ choice! {
         /// The same at every step.
         #[aka("none", "fixed")]
         "constant" => Constant(Constant),
-        /// Up in a line, down in half a cosine.
+        /// A linear increase, then half a cosine down.
         #[aka("cosine", "cosine_annealing", "CosineAnnealingLR")]
         "warmup-cosine" => WarmupCosine(WarmupCosine),
-        /// Down in a line.
+        /// A linear decrease.
         #[aka("LinearLR", "polynomial")]
         "linear" => Linear(Linear),
         /// Up from a low rate and down to a lower one, both in half a cosine.
         #[aka("OneCycleLR")]
         "one-cycle" => OneCycle(OneCycle),
-        /// Down by a factor every so many steps.
+        /// Multiplied by a factor every so many steps.
         #[aka("StepLR", "MultiStepLR", "staircase")]
         "step" => Step(Step),
-        /// Down by a factor at every step.
+        /// Multiplied by a factor at every step.
         #[aka("ExponentialLR", "ExponentialDecay")]
         "exponential" => Exponential(Exponential),
     }

@@ -3,7 +3,7 @@
 use super::Sweep;
 use super::own::Outside;
 use super::space::is_inside;
-use super::trial::{Laid, changed};
+use super::trial::{SetValue, changed};
 use crate::Plan;
 use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::suggest;
@@ -21,8 +21,8 @@ impl Sweep {
         let mut issues = Issues::default();
         settings.iter().for_each(|setting| sweep.refuse_fixed(setting, &mut issues));
         issues.finish()?;
-        let laid = settings.iter().map(|one| Laid { path: &one.path, place: &one.place, node: one.node.clone() });
-        let laid: Vec<Laid<'_>> = laid.collect();
+        let laid = settings.iter().map(|one| SetValue { path: &one.path, place: &one.place, node: one.node.clone() });
+        let laid: Vec<SetValue<'_>> = laid.collect();
         let with = changed(plan, &plan.experiment, &laid, catalog)?;
         let point = sweep.point_of(&|path| with.written(path), &plan.experiment, catalog);
         point.map_err(|outside| vec![said(&outside, settings)])
@@ -53,7 +53,7 @@ fn said(outside: &Outside, settings: &[Setting]) -> Issue {
         }
         None => {
             let message =
-                format!("`{path}` needs a value too: the config's own, {value}, is none that the sweep tries");
+                format!("`{path}` needs a value too: the config's own, {value}, is not one that the sweep tries");
             Issue::nowhere(message).help(format!("add `--set {path}=..`: it tries {tries}"))
         }
     }

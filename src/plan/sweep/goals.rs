@@ -69,7 +69,7 @@ pub(super) fn read(
         let said = one.direction.as_ref().or(params.direction.as_ref());
         let known = number.and_then(|number| number.higher_is_better);
         let Some(maximize) = said.map(|direction| *direction == Direction::Maximize).or(known) else {
-            let message = format!("nobody knows whether more or less of `{}` is better", one.metric);
+            let message = format!("it is not known whether a higher or lower `{}` is better", one.metric);
             issues.push(Issue::at(&one.place, "sweep.direction", message).help("write `direction = \"maximize\"`"));
             continue;
         };
@@ -78,7 +78,7 @@ pub(super) fn read(
     if params.direction.is_some() && objectives.iter().any(|one| one.direction.is_some()) {
         let place = experiment.header.get("sweep").and_then(|entry| entry.node.table()?.get("direction"));
         if let Some(entry) = place {
-            let message = "`direction` is for a single objective: those of a table have theirs beside them";
+            let message = "`direction` is for a single objective: in a table, each objective has its own";
             issues.push(Issue::at(&entry.key, "sweep.direction", message).help("leave it out"));
         }
     }
@@ -86,7 +86,7 @@ pub(super) fn read(
         reader.number(&one.metric, &one.place, issues)?;
         let (min, max) = (one.limits.min, one.limits.max);
         if min.is_none() && max.is_none() || min.zip(max).is_some_and(|(min, max)| min > max) {
-            let message = format!("no value of `{}` keeps these limits, or every one", one.metric);
+            let message = format!("these limits allow no value of `{}`, or every value", one.metric);
             issues.push(Issue::at(&one.place, "sweep.constraints", message).help("write `{ min = 0.8 }`"));
         }
         Some(Bound { metric: one.metric.clone(), min, max })
@@ -112,10 +112,10 @@ impl Reader<'_> {
         let ids: Vec<&str> = self.experiment.stages.iter().map(|stage| stage.id.as_str()).collect();
         let Some((id, name)) = metric.split_once('.') else {
             let help = self.with_stage(metric).unwrap_or_else(|| "such as \"match.map@r\"".to_owned());
-            return wrong(format!("`{metric}` names no stage: a metric is written STAGE.NAME"), help);
+            return wrong(format!("`{metric}` does not name a stage: write a metric as STAGE.NAME"), help);
         };
         if !ids.contains(&id) {
-            return wrong(format!("`{metric}` is of no stage: there is no `{id}`"), suggest::help(id, &ids));
+            return wrong(format!("there is no stage `{id}` for `{metric}`"), suggest::help(id, &ids));
         }
         let Some((stage, facts)) = (self.drafted)(id) else { return Some(None) };
         if let Some(number) = self.known(stage.as_ref(), facts.as_ref(), name) {
@@ -124,8 +124,8 @@ impl Reader<'_> {
         let names = self.names(stage.as_ref(), facts.as_ref());
         let names: Vec<String> = names.iter().map(|name| format!("{id}.{name}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let help = if names.is_empty() { format!("`{id}` leaves no numbers") } else { suggest::help(metric, &names) };
-        wrong(format!("the graph gives no `{metric}`"), help)
+        let help = if names.is_empty() { format!("`{id}` produces no numbers") } else { suggest::help(metric, &names) };
+        wrong(format!("the graph does not produce `{metric}`"), help)
     }
 
     fn known(&self, stage: &dyn DynStage, facts: Option<&Facts>, name: &str) -> Option<NumberDoc> {

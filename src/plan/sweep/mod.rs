@@ -94,18 +94,18 @@ pub(super) fn read(
     let rungs = rungs::read(&params, experiment, drafted, place, issues);
     if params.parameters.0.is_empty() {
         let help = "write `[sweep.parameters]` and below it `\"train.epochs\" = [1, 2]`";
-        issues.push(Issue::at(place, "sweep.parameters", "nothing varies: there would be one trial").help(help));
+        issues.push(Issue::at(place, "sweep.parameters", "nothing varies, so there would be one trial").help(help));
     }
     let endless = varied.iter().zip(&dimensions).find(|(_, dimension)| dimension.domain.count().is_none());
     match (&params.method, endless) {
         (MethodName::Grid, Some((varied, _))) => {
-            let message = format!("a grid lists values, and `{}` may be any number of a range", varied.path);
-            let help = "list its values, or choose another method: `method = \"auto\"`";
+            let message = format!("a grid needs lists of values, but `{}` is a range", varied.path);
+            let help = "list the values, or choose another method: `method = \"auto\"`";
             issues.push(Issue::at(&varied.place, &varied.path, message).help(help));
         }
         (MethodName::Grid, None) => {}
         (_, _) if params.trials.is_none() => {
-            let message = "missing key `trials`: only a grid knows by itself how many it has";
+            let message = "missing key `trials`: only a grid has a known number of trials";
             issues.push(Issue::at(place, "sweep.trials", message).help("write `trials = 20`"));
         }
         _ => {}

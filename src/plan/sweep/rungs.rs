@@ -50,11 +50,14 @@ pub(super) fn read(
         return wrong(message, "choose another method, such as \"auto\"");
     };
     if params.objective.0.len() > 1 {
-        return wrong(format!("`{name}` compares trials by one objective"), "name one, and others as `constraints`");
+        return wrong(
+            format!("`{name}` compares trials by one objective"),
+            "name one, and write others as `constraints`",
+        );
     }
     let fixed = [format!("{id}.epochs"), format!("{id}.schedule-epochs")];
     if let Some(varied) = params.parameters.0.iter().find(|parameter| fixed.contains(&parameter.path)) {
-        let message = format!("`{name}` says itself how long trials are, and `{}` varies", varied.path);
+        let message = format!("`{name}` decides how long trials are, but `{}` varies", varied.path);
         return wrong(message, "leave one of them out");
     }
     let (stage, _) = drafted(id)?;
@@ -67,7 +70,8 @@ pub(super) fn read(
         _ => return None,
     };
     if rungs.lengths().len() < 2 {
-        let message = format!("`{name}` begins with as many epochs as `{id}` has: nobody would be trained further");
+        let message =
+            format!("`{name}` begins with as many epochs as `{id}` has, so no trial would be trained further");
         return wrong(message, "raise `epochs` of the stage");
     }
     let whole = own["schedule-epochs"].as_u64().unwrap_or(epochs);

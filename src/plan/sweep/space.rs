@@ -47,9 +47,9 @@ pub(super) fn read(
         let outer = all.iter().find(|outer| is_inside(&parameter.path, &outer.path));
         match outer {
             Some(outer) => {
-                let message = format!("`{}` lies inside of `{}`, which varies too", parameter.path, outer.path);
+                let message = format!("`{}` is inside `{}`, which varies too", parameter.path, outer.path);
                 let help =
-                    "write its range inside the item that it belongs to: { NAME = { KEY = { low = .., high = .. } } }";
+                    "write its range inside the item it belongs to: { NAME = { KEY = { low = .., high = .. } } }";
                 reader.issues.push(Issue::at(&parameter.place, &parameter.path, message).help(help));
             }
             None => reader.parameter(parameter),
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
             }
             Value::Table(table) if table.len() == 1 => {
                 let inner = table.keys().next().map_or("", String::as_str);
-                let message = format!("`{path}` is no parameter: paths are one key, in quotes");
+                let message = format!("`{path}` is not a parameter: a path is one key, in quotes");
                 let help = format!("write `\"{path}.{inner}\" = ..`");
                 self.issues.push(Issue::at(place, path, message).help(help));
             }
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
             return wrong(&values.place, format!("`{path}` lists no value"), "write at least one");
         }
         if items.len() > MOST_ITEMS {
-            let message = format!("`{path}` lists {} values, at most {MOST_ITEMS} are possible", items.len());
+            let message = format!("`{path}` lists {} values, at most {MOST_ITEMS} are allowed", items.len());
             return wrong(&values.place, message, "write a range: { low = .., high = .. }");
         }
         for (at, item) in items.iter().enumerate() {
@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
         let (low, high) = (&range.low.0, &range.high.0);
         let Some(integer) = shape.map_or(Some(false), is_integer) else {
             let takes = shape.map(Shape::words).unwrap_or_default();
-            let message = format!("`{path}` takes {takes}, so it has no range");
+            let message = format!("`{path}` takes {takes}, so it can't have a range");
             self.issues.push(Issue::at(&node.place, path, message).help("list its values: [.., ..]"));
             return None;
         };
@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         if shape.is_none() {
-            let message = format!("`{path}` is none that has a range: what it takes is not known");
+            let message = format!("`{path}` can't have a range, because its type is not known");
             self.issues.push(Issue::at(place, path, message).help("list its values: [.., ..]"));
             return None;
         }
@@ -208,15 +208,15 @@ impl<'a> Reader<'a> {
         };
         if !least.is_finite() || !most.is_finite() {
             let end = if least.is_finite() { high } else { low };
-            return wrong(end, format!("a range of `{path}` has finite ends"), "write a number");
+            return wrong(end, format!("the ends of the range of `{path}` must be finite"), "write a number");
         }
         if least > most {
             let message = format!("the range of `{path}` is empty: `high` is below `low`");
             return wrong(high, message, "exchange the two");
         }
         if log && least <= 0.0 {
-            let message = format!("a range of `{path}` with `log` has numbers above 0 alone, found {least}");
-            return wrong(low, message, "raise `low`, or leave `log` out");
+            let message = format!("a range of `{path}` with `log` must be above 0, found {least}");
+            return wrong(low, message, "raise `low`, or leave out `log`");
         }
         Some(match (&low.value, &high.value) {
             (Value::Integer(low), Value::Integer(high)) if integer => Domain::Integer { low: *low, high: *high, log },

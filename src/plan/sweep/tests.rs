@@ -158,7 +158,7 @@ fn mistakes_stand_at_their_own_line_with_what_was_meant() {
         assert!(issues.iter().any(fits), "{parameters}: {issues:?}");
     }
     let nested = refused("\"train.loss\" = [\"triplet\"]\n\"train.loss.triplet.margin\" = [0.1, 0.2]");
-    assert!(nested.starts_with("7:1 `train.loss.triplet.margin` lies inside of `train.loss`"), "{nested}");
+    assert!(nested.starts_with("7:1 `train.loss.triplet.margin` is inside `train.loss`"), "{nested}");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn metrics_are_those_that_the_graph_gives() {
     let body = "\n[sweep.parameters]\n\"train.epochs\" = [1, 2]";
     for (objective, part) in [
         ("objective = \"match.mapr\"", "did you mean `match.map@r`?"),
-        ("objective = \"match.recall@7\"", "the graph gives no `match.recall@7`"),
+        ("objective = \"match.recall@7\"", "the graph does not produce `match.recall@7`"),
         ("objective = \"macth.map@r\"", "did you mean `match`?"),
         ("objective = \"map@r\"", "write `match.map@r`"),
         ("objective = \"train.parameters\"", "whether more or less of `train.parameters` is better"),

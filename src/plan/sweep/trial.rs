@@ -17,7 +17,7 @@ use simpipe_sweep::{Domain, Point, Value};
 const MOST_TRIED: usize = 200;
 
 /// A value that a trial lays over the config.
-pub(super) struct Laid<'a> {
+pub(super) struct SetValue<'a> {
     pub(super) path: &'a str,
     pub(super) place: &'a Place,
     pub(super) node: Node,
@@ -25,9 +25,9 @@ pub(super) struct Laid<'a> {
 
 impl Sweep {
     /// What a point lays over the config: one value for each parameter, with the ranges inside it settled.
-    pub(super) fn laid(&self, point: &Point) -> Vec<Laid<'_>> {
+    pub(super) fn laid(&self, point: &Point) -> Vec<SetValue<'_>> {
         let dimensions = self.space.dimensions();
-        let mut laid: Vec<(usize, Laid<'_>)> = Vec::new();
+        let mut laid: Vec<(usize, SetValue<'_>)> = Vec::new();
         for (at, (dimension, value)) in dimensions.iter().zip(&point.0).enumerate() {
             let (Some(value), varied) = (value, &self.varied[at]) else { continue };
             let node = self.node(at, *value);
@@ -38,7 +38,7 @@ impl Sweep {
                     let inner = &varied.path[outer.path.len()..];
                     set_inside(&mut outer.node, inner, &varied.place, node, &mut Issues::default());
                 }
-                None => laid.push((at, Laid { path: &varied.path, place: &varied.place, node })),
+                None => laid.push((at, SetValue { path: &varied.path, place: &varied.place, node })),
             }
         }
         laid.into_iter().map(|(_, laid)| laid).collect()
@@ -117,7 +117,7 @@ impl Sweep {
     }
 
     /// An issue at the line of the sweep that it comes from, whatever line it names.
-    fn replaced(&self, issue: Issue, value: &Laid<'_>) -> Issue {
+    fn replaced(&self, issue: Issue, value: &SetValue<'_>) -> Issue {
         if issue.place.as_ref().is_some_and(|place| inside(place, value.place) || inside(place, &value.node.place)) {
             return issue;
         }
@@ -135,7 +135,7 @@ fn inside(place: &Place, outer: &Place) -> bool {
 pub(super) fn changed(
     plan: &Plan,
     experiment: &Experiment,
-    laid: &[Laid<'_>],
+    laid: &[SetValue<'_>],
     catalog: &dyn Catalog,
 ) -> Result<Plan, Vec<Issue>> {
     let mut experiment = without_sweep(experiment);

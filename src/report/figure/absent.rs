@@ -1,4 +1,4 @@
-//! A figure of what was not plugged in: it says so.
+//! A figure of what is not there, because nothing is plugged in or what is plugged in does not tell it: it says so.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,15 @@ use super::body::Body;
 use crate::canvas::{Area, Canvas};
 use crate::{chart, theme};
 
+/// Of a figure whose port has nothing plugged in.
 pub(super) fn build(name: &str, port: &str) -> Figure {
-    let sentence = format!("Not there: nothing is plugged into the port {port} of the report.");
+    because(&name.replace('-', " "), format!("Not there: nothing is plugged into the port {port} of the report."))
+}
+
+/// Of a figure whose data do not tell it, with the reason in a sentence.
+pub(super) fn because(title: &str, sentence: String) -> Figure {
     Figure {
-        title: name.replace('-', " "),
+        title: title.to_owned(),
         subtitle: sentence.clone(),
         alt: sentence.clone(),
         reading: sentence,

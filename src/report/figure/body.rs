@@ -5,12 +5,15 @@ use std::ops::Range;
 use plotters::style::RGBColor;
 
 use super::confusion_matrix::{Blocks, Grid};
+use crate::theme::Shape;
 
 /// What a figure shows. How it looks is said by its file; what it says is here.
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     /// Curves between two axes.
     Lines(Lines),
+    /// Bars side by side along an axis.
+    Bars(Bars),
     /// Points of classes on a plane, some of them with their images.
     Scatter(Scatter),
     /// Counts of pairs of classes.
@@ -56,6 +59,32 @@ pub(crate) struct Lines {
     pub(crate) empty: Option<String>,
 }
 
+/// Bars side by side along an axis, of one or more kinds.
+#[derive(Debug, Clone)]
+pub(crate) struct Bars {
+    pub(crate) room: Room,
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
+    /// Dashed lines over the whole height.
+    pub(crate) rules: Vec<Rule>,
+    /// Where bars begin and end: one place more than there are of a kind.
+    pub(crate) edges: Vec<f64>,
+    /// Those that are drawn; each reaches from 0 to its heights.
+    pub(crate) kinds: Vec<Heights>,
+    /// What stands in the middle where there is nothing to show.
+    pub(crate) empty: Option<String>,
+}
+
+/// Bars of one kind, which share an outline.
+#[derive(Debug, Clone)]
+pub(crate) struct Heights {
+    pub(crate) name: String,
+    pub(crate) heights: Vec<f64>,
+    pub(crate) colour: RGBColor,
+    /// How thick the outline is: kinds are told apart by more than colour.
+    pub(crate) width: f64,
+}
+
 /// A place on the horizontal axis.
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
@@ -81,12 +110,30 @@ pub(crate) struct Series {
     pub(crate) listed: bool,
     /// Whether its numbers are in the file beside the picture: what is drawn otherwise than it is told is not.
     pub(crate) kept: bool,
+    /// What stands on its points and on its stroke in the legend, so that it is told from others without colours.
+    pub(crate) mark: Option<Shape>,
 }
 
 impl Series {
     /// A curve whose numbers are listed, and that is in no legend.
     pub(crate) fn new(name: &str, points: Vec<(f64, f64)>, colour: RGBColor, width: f64) -> Self {
-        Self { name: name.to_owned(), points, colour, width, opacity: 1.0, legend: None, listed: true, kept: true }
+        Self {
+            name: name.to_owned(),
+            points,
+            colour,
+            width,
+            opacity: 1.0,
+            legend: None,
+            listed: true,
+            kept: true,
+            mark: None,
+        }
+    }
+
+    /// The same with a mark on its points.
+    pub(crate) const fn marked(mut self, shape: Shape) -> Self {
+        self.mark = Some(shape);
+        self
     }
 
     /// The same, seen through.

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use plotters::style::RGBColor;
-
-use super::body::{Axis, Body, Lines, Room, Rule, Series};
-use super::lines;
+use super::bars;
+use super::body::{Axis, Bars, Body, Heights, Room, Rule};
 use super::plot::{Part, Plot};
 use super::verdicts::Verdicts;
 use super::{Figure, count_of};
@@ -33,7 +31,7 @@ impl Plot for DistanceHistogram {
     }
 
     fn paint(&self, figure: &Figure, _: &ReportData, _: Stop<'_>) -> Result<Canvas, ReportError> {
-        lines::paint(figure, figure.lines()?, |canvas, lines, places| {
+        bars::paint(figure, figure.bars()?, |canvas, lines, places| {
             for (rule, (x, y)) in lines.rules.iter().zip(&places.rules) {
                 let pen = Pen::new(theme::SMALL, theme::INK).bold().align(Align::Centre);
                 let (area, half) = (places.area, pen.width(&rule.name) / 2.0);
@@ -44,14 +42,14 @@ impl Plot for DistanceHistogram {
     }
 }
 
-/// Counts by bar.
-struct Bars {
+/// Verdicts by bar.
+struct Counts {
     span: Range<f64>,
     right: Vec<u64>,
     wrong: Vec<u64>,
 }
 
-impl Bars {
+impl Counts {
     fn of(verdicts: &Verdicts) -> Self {
         let there = || verdicts.differences().filter(|step| step.right + step.wrong > 0);
         let ends = there().map(|step| step.distance);
@@ -72,37 +70,26 @@ impl Bars {
         self.span.start + (self.span.end - self.span.start) * bar as f64 / BARS as f64
     }
 
-    /// The outline of the bars, and the height of each over its middle.
-    fn series(&self, name: &str, counts: &[u64], colour: RGBColor, width: f64) -> [Series; 2] {
-        let all = counts.iter().sum::<u64>().max(1) as f64;
-        let height = |bar: usize| counts[bar] as f64 / all;
-        let top = |bar: usize| [(self.edge(bar), height(bar)), (self.edge(bar + 1), height(bar))];
-        let ends = [(self.edge(0), 0.0), (self.edge(BARS), 0.0)];
-        let outline = std::iter::once(ends[0]).chain((0..BARS).flat_map(top)).chain(std::iter::once(ends[1]));
-        let middle = |bar: usize| (f64::midpoint(self.edge(bar), self.edge(bar + 1)), height(bar));
-        [
-            Series::new(name, outline.collect(), colour, width).faded(0.9).in_legend(width).drawn_only(),
-            Series::new(name, (0..BARS).map(middle).collect(), colour, 0.0).faded(0.0),
-        ]
+    /// Both kinds as shares of all of theirs; told apart by more than colour: one outline is thick, the other thin.
+    fn kinds(&self) -> Vec<Heights> {
+        let kind = |name: &str, counts: &[u64], colour, width| {
+            let all = counts.iter().sum::<u64>().max(1) as f64;
+            let heights = counts.iter().map(|count| *count as f64 / all).collect();
+            Heights { name: name.to_owned(), heights, colour, width }
+        };
+        vec![kind("right label", &self.right, theme::RIGHT, 6.0), kind("wrong label", &self.wrong, theme::WRONG, 2.5)]
     }
 }
 
 fn build(data: &ReportData) -> Figure {
     let verdicts = Verdicts::of(&data.thresholds);
-    let bars = Bars::of(&verdicts);
+    let counts = Counts::of(&verdicts);
     let there = verdicts.right + verdicts.wrong > 0;
-    let series: Vec<Series> = if there {
-        // Told apart by more than colour: one outline is thick, the other thin.
-        let [right, right_bars] = bars.series("right label", &bars.right, theme::RIGHT, 6.0);
-        let [wrong, wrong_bars] = bars.series("wrong label", &bars.wrong, theme::WRONG, 2.5);
-        vec![right, wrong, right_bars, wrong_bars]
-    } else {
-        Vec::new()
-    };
-    let highest = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
+    let kinds = if there { counts.kinds() } else { Vec::new() };
+    let highest = kinds.iter().flat_map(|kind| &kind.heights).copied().fold(0.0, f64::max);
     let used = data.cutpoint().map(|(_, cutpoint)| cutpoint.distance).filter(|at| there && at.is_finite());
     let (low, high) =
-        used.map_or((bars.span.start, bars.span.end), |at| (bars.span.start.min(at), bars.span.end.max(at)));
+        used.map_or((counts.span.start, counts.span.end), |at| (counts.span.start.min(at), counts.span.end.max(at)));
     let room = (high - low) * 0.02;
     let x = chart::drawable(low - room..high + room);
     let cutpoint = data.cutpoint().filter(|_| there).map(|(name, cutpoint)| Rule {
@@ -112,7 +99,7 @@ fn build(data: &ReportData) -> Figure {
         width: 2.5,
         colour: theme::INK,
     });
-    let lines = Lines {
+    let bars = Bars {
         room: Room { size: theme::CHART, above: 34.0, right: 20.0, legend: 20.0 },
         x: Axis {
             title: format!("Distance ({})", data.calibration.distance_metric.name()),
@@ -125,10 +112,11 @@ fn build(data: &ReportData) -> Figure {
             digits: 2,
         },
         rules: cutpoint.into_iter().collect(),
-        series,
+        edges: (0..=BARS).map(|bar| counts.edge(bar)).collect(),
+        kinds,
         empty: (!there).then(|| "There are no distances: the calibration saw no query.".to_owned()),
     };
-    described(data, &verdicts, Body::Lines(lines))
+    described(data, &verdicts, Body::Bars(bars))
 }
 
 fn described(data: &ReportData, verdicts: &Verdicts, body: Body) -> Figure {
@@ -158,11 +146,12 @@ mod tests {
 
     #[test]
     fn bars_hold_every_verdict_once() {
-        let bars = Bars::of(&Verdicts::of(&six()));
+        let bars = Counts::of(&Verdicts::of(&six()));
         assert_eq!((bars.right.iter().sum::<u64>(), bars.wrong.iter().sum::<u64>()), (4, 2));
         assert_eq!((bars.right[0], bars.right[BARS - 1], bars.wrong[BARS / 2]), (1, 1, 1));
-        let [outline, middles] = bars.series("right", &bars.right, theme::RIGHT, 6.0);
-        assert!((middles.points.iter().map(|point| point.1).sum::<f64>() - 1.0).abs() < 1e-12);
-        assert_eq!((outline.points.len(), outline.points[0].1), (2 * BARS + 2, 0.0));
+        for kind in bars.kinds() {
+            assert_eq!(kind.heights.len(), BARS);
+            assert!((kind.heights.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{}", kind.name);
+        }
     }
 }

@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::body::{Axis, Body, Lines, Room, Series};
 use super::{Figure, count_of, lines};
-use crate::canvas::{Align, Canvas, Pen};
+use crate::canvas::Canvas;
 use crate::theme::{self, Shape};
 use crate::{ReportError, chart};
 use simpipe_artifact::{ComparedCurve, ComparisonReport};
 
 /// Runs that the legend names.
 const MOST_NAMED: usize = 10;
-/// The least distance of two numbers at the ends of lines.
-const APART: f64 = 22.0;
 
 /// The picture and what it says; `None` where no run has a loss.
 ///
@@ -25,15 +23,16 @@ pub(crate) fn draw(report: &ComparisonReport) -> Result<Option<(Figure, Canvas)>
     }
     let figure = build(report, &curves);
     let canvas = lines::paint(&figure, figure.lines()?, |canvas, _, places| {
-        let mut ends: Vec<(f64, f64, &ComparedCurve)> = Vec::new();
+        let mut ends = Vec::new();
         for (curve, pair) in curves.iter().zip(places.series.chunks_exact(2)) {
-            ends.extend(pair[0].last().map(|(x, y)| (*x, *y, *curve)));
+            let colour = theme::class_colour(curve.run);
+            ends.extend(pair[0].last().map(|end| (*end, end_name(report, curve), colour)));
             // One point is no line.
             for place in pair.iter().filter(|place| place.len() == 1) {
                 canvas.marker(Shape::Disc, place[0].0, place[0].1, 6.0, theme::class_colour(curve.run));
             }
         }
-        name_ends(canvas, ends, |curve| end_name(report, curve));
+        lines::name_ends(canvas, places.area, ends);
     })?;
     Ok(Some((figure, canvas)))
 }
@@ -106,16 +105,4 @@ fn range(values: &[f64]) -> std::ops::Range<f64> {
 fn end_name(report: &ComparisonReport, curve: &ComparedCurve) -> String {
     let seed = curve.seed.filter(|_| report.runs.len() == 1);
     seed.map_or_else(|| (curve.run + 1).to_string(), |seed| seed.to_string())
-}
-
-/// The name of each training behind the end of its line, those that would lie on each other below each other.
-fn name_ends(canvas: &mut Canvas, mut ends: Vec<(f64, f64, &ComparedCurve)>, name: impl Fn(&ComparedCurve) -> String) {
-    ends.sort_by(|one, other| one.1.total_cmp(&other.1));
-    let mut last = f64::NEG_INFINITY;
-    for (x, y, curve) in ends {
-        let y = y.max(last + APART);
-        last = y;
-        let pen = Pen::new(theme::SMALL, theme::class_colour(curve.run)).bold().align(Align::Left);
-        canvas.text(&name(curve), x + 10.0, y, pen);
-    }
 }

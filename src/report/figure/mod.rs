@@ -4,16 +4,20 @@
 //! picture, the chart of a page and the table behind that. It is drawn even where it has nothing to show: it then says so.
 
 mod absent;
+mod bars;
 pub(super) mod body;
 mod confusion_matrix;
 mod det;
 mod distance_histogram;
+mod epochs;
+mod learning_rate;
 mod lines;
 pub(super) mod losses_beside;
 mod metrics_over_distance;
 mod near_copies;
 mod neighbours;
 mod no_match;
+mod pair_distances;
 mod plot;
 mod precision_recall;
 mod projection;
@@ -53,6 +57,13 @@ choice! {
         /// Loss of every step and validation loss of every epoch.
         #[aka("loss", "loss_curve", "learning_curves", "history")]
         "training-curves" => TrainingCurves,
+        /// The learning rate of every step.
+        #[aka("lr", "lr_schedule", "learning_rate_schedule")]
+        "learning-rate" => LearningRate,
+        /// The distances of pairs of one class and of two classes in batches of the training: what 5, 50 and 95 % of them have
+        /// at most, in the last batch of every epoch, or of every step where `train.metrics` asks for it.
+        #[aka("positive_distances", "negative_distances", "pos_neg_distances", "collapse")]
+        "pair-distances" => PairDistances,
         /// Queries with their nearest neighbours, one strip each.
         #[aka("k", "top_k", "n_neighbors", "num_neighbors", "neighbors", "knn", "nn")]
         "neighbours" => Neighbours(Neighbours),
@@ -158,6 +169,8 @@ impl FigureSpec {
         match self {
             Self::SampleGrid(grid) => grid,
             Self::TrainingCurves => &training_curves::TrainingCurves,
+            Self::LearningRate => &learning_rate::LearningRate,
+            Self::PairDistances => &pair_distances::PairDistances,
             Self::Neighbours(neighbours) => neighbours,
             Self::MetricsOverDistance => &metrics_over_distance::MetricsOverDistance,
             Self::PrecisionRecall => &precision_recall::PrecisionRecall,
@@ -228,7 +241,9 @@ impl FigureSpec {
         let name = self.file_name(position);
         canvas.save(&folder.join(&name))?;
         let svg = match figure.body {
-            Body::Lines(_) | Body::Scatter(_) | Body::HeatMap(_) => Some(svg::svg(&canvas, position, &figure.alt)?),
+            Body::Lines(_) | Body::Bars(_) | Body::Scatter(_) | Body::HeatMap(_) => {
+                Some(svg::svg(&canvas, position, &figure.alt)?)
+            }
             Body::Gallery(_) | Body::Absent => None,
         };
         Ok(Shown { file: format!("figures/{name}"), part: self.plot().part(), figure, svg })

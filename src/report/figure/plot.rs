@@ -1,7 +1,7 @@
 //! What each figure does: says what it needs, becomes data, and is put on a page.
 
 use super::Figure;
-use super::body::{Body, Gallery, HeatMap, Lines, Scatter};
+use super::body::{Bars, Body, Gallery, HeatMap, Lines, Scatter};
 use crate::canvas::Canvas;
 use crate::{ReportData, ReportError, Stop};
 
@@ -48,6 +48,11 @@ impl Figure {
     /// What is drawn as curves.
     pub(super) fn lines(&self) -> Result<&Lines, ReportError> {
         if let Body::Lines(lines) = &self.body { Ok(lines) } else { Err(self.foreign()) }
+    }
+
+    /// What is drawn as bars.
+    pub(super) fn bars(&self) -> Result<&Bars, ReportError> {
+        if let Body::Bars(bars) = &self.body { Ok(bars) } else { Err(self.foreign()) }
     }
 
     /// What is drawn as points.

@@ -9,7 +9,7 @@ use super::lines;
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
 use crate::canvas::Canvas;
-use crate::findings::wilson;
+use crate::interval::wilson;
 use crate::theme::{self, Shape};
 use crate::{ReportData, ReportError, Stop};
 use simpipe_metric::reliability::{BINS, Bin, Judgement, calibration_error, equal_mass};

@@ -11,6 +11,7 @@ impl Figure {
     /// The columns of its table; `None` where what it is about is not there.
     ///
     /// - curves: `series`, `rule`, `x`, `y`, a row for each point; a dashed line over the whole height is a `rule` without `y`;
+    /// - bars: the same, `x` being the middle of each;
     /// - maps: `example_id`, `label`, `class`, `x`, `y`;
     /// - confusion: `true`, `predicted`, `right`, `count`, each a cell that is not 0;
     /// - images: `strip`, `place`, `example_id`, `right`, `words`.
@@ -18,6 +19,7 @@ impl Figure {
     pub fn table(&self, data: &ReportData) -> Option<Vec<Column>> {
         match &self.body {
             Body::Lines(lines) => Some(curves(lines)),
+            Body::Bars(bars) => Some(curves(&bars.told())),
             Body::Scatter(map) => Some(points(map, data)),
             Body::HeatMap(map) => Some(cells(map)),
             Body::Gallery(gallery) => Some(tiles(gallery)),

@@ -4,19 +4,16 @@ use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
 
-use super::body::{Axis, Body, Lines, Room, Rule, Series};
+use super::body::{Axis, Body, Lines, Room, Series};
 use super::lines::{self, Places};
 use super::plot::{Part, Plot};
-use super::{Figure, count_of};
-use crate::canvas::{Align, Canvas, Pen};
+use super::{Figure, count_of, epochs};
+use crate::canvas::{Canvas, Pen};
 use crate::theme::{self, Shape};
 use crate::{ReportData, ReportError, Stop, chart};
-use simpipe_artifact::History;
 
 const LOSS: RGBColor = RGBColor(0, 114, 178);
 const VALIDATION: RGBColor = RGBColor(213, 94, 0);
-/// Epochs whose ends are marked; of more, some in equal steps.
-const MOST_EPOCHS: usize = 200;
 
 /// Means over a window centred on each step: `window` steps, down to half of them at both ends. What is no finite
 /// number counts in none; a window without any other has no mean.
@@ -37,17 +34,8 @@ fn smoothed(values: &[f64], window: usize) -> Vec<f64> {
     (0..values.len()).map(mean).collect()
 }
 
-/// The last step of each epoch with its validation loss.
-fn epochs(history: &History) -> Vec<(u32, f64, Option<f64>)> {
-    let mut ends: BTreeMap<u32, (f64, Option<f64>)> = BTreeMap::new();
-    for row in &history.0 {
-        ends.insert(row.epoch, (row.step as f64, row.val_loss));
-    }
-    ends.into_iter().map(|(epoch, (step, loss))| (epoch, step, loss)).collect()
-}
-
 /// A range that holds the curves, whatever a few wild first steps did.
-fn range(shown: &[f64], rows: &[f64]) -> std::ops::Range<f64> {
+pub(super) fn range(shown: &[f64], rows: &[f64]) -> std::ops::Range<f64> {
     let mut sorted: Vec<f64> = rows.iter().copied().filter(|value| value.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
     let quantile = |share: f64| sorted.get(((sorted.len() as f64 - 1.0) * share) as usize).copied();
@@ -97,28 +85,19 @@ fn build(data: &ReportData) -> Figure {
     let losses: Vec<f64> = rows.iter().map(|row| row.loss).collect();
     let window = (losses.len() / 50).max(1);
     let smooth = smoothed(&losses, window);
-    let ends = epochs(&data.history);
-    let validations: Vec<(f64, f64)> = ends.iter().filter_map(|(_, step, loss)| Some((*step, (*loss)?))).collect();
+    let ends = epochs::ends(&data.history);
+    let validations: Vec<(f64, f64)> = ends.values().filter_map(|row| Some((row.step as f64, row.val_loss?))).collect();
     let shown: Vec<f64> = smooth.iter().copied().chain(validations.iter().map(|point| point.1)).collect();
     let y = range(&shown, &losses);
-    let x_end = rows.last().map_or(1.0, |row| row.step as f64).max(1.0);
     let points = |values: &[f64]| rows.iter().zip(values).map(|(row, y)| (row.step as f64, *y)).collect::<Vec<_>>();
     let clipped: Vec<f64> = losses.iter().map(|loss| loss.clamp(y.start, y.end)).collect();
-    let every = ends.len().div_ceil(MOST_EPOCHS).max(1);
-    let rule = |(epoch, step, _): &(u32, f64, Option<f64>)| Rule {
-        at: *step,
-        name: epoch.to_string(),
-        main: false,
-        width: 1.5,
-        colour: theme::FRAME,
-    };
     let entry = |series: Series, shown: bool| if shown { series.in_legend(4.0) } else { series };
     let empty = "No training step was run: the network keeps its first weights.".to_owned();
     let lines = Lines {
         room: Room { size: theme::CHART, above: 44.0, right: 70.0, legend: 70.0 },
-        x: Axis { title: "Training step".to_owned(), range: 0.0..x_end, digits: chart::digits(x_end) },
+        x: epochs::steps(&data.history),
         y: Axis { title: "Loss".to_owned(), digits: chart::digits(y.end - y.start), range: y },
-        rules: ends.iter().step_by(every).map(rule).collect(),
+        rules: epochs::rules(&data.history),
         empty: rows.is_empty().then_some(empty),
         series: vec![
             Series::new("loss of a batch", points(&clipped), LOSS, 1.0).faded(0.28).unlisted(),
@@ -127,24 +106,24 @@ fn build(data: &ReportData) -> Figure {
         ],
     };
     let words = count_of(window, "step", "steps");
-    described(subtitle(rows.len(), ends.len(), window), &words, (&smooth, &ends), Body::Lines(lines))
+    let validated = validations.last().map(|point| point.1);
+    described(subtitle(rows.len(), ends.len(), window), &words, (&smooth, validated), Body::Lines(lines))
 }
 
 fn paint(figure: &Figure, lines: &Lines) -> Result<Canvas, ReportError> {
     lines::paint(figure, lines, |canvas, lines, places| {
-        let marks: Vec<Mark<&str>> =
-            lines.rules.iter().zip(&places.rules).map(|(rule, place)| (rule.name.as_str(), *place)).collect();
+        epochs::name(canvas, lines, places);
         let [_, smooth, validations] = lines.series.as_slice() else { return };
         let last = smooth.points.last().zip(places.series[1].last()).filter(|((_, loss), _)| loss.is_finite());
         let end = last.map(|((_, loss), place)| (*loss, *place));
-        annotate(canvas, &marks, &dots(validations, places), end);
+        annotate(canvas, &dots(validations, places), end);
     })
 }
 
 /// The validation losses that are marked: of many some, and the last.
 fn dots(validations: &Series, places: &Places) -> Vec<Dot> {
     let points = &validations.points;
-    let every = points.len().div_ceil(MOST_EPOCHS).max(1);
+    let every = points.len().div_ceil(epochs::MOST).max(1);
     let last = points.len().checked_sub(1).filter(|last| !last.is_multiple_of(every));
     let dot = |at: usize| {
         let dot = places.series[2][at];
@@ -153,8 +132,6 @@ fn dots(validations: &Series, places: &Places) -> Vec<Dot> {
     let shown = (0..points.len()).step_by(every).chain(last);
     shown.filter(|at| points[*at].1.is_finite()).map(dot).collect()
 }
-
-type Mark<T> = (T, (f64, f64));
 
 /// A validation loss, where its dot is, and how far below it (above if negative) its label stands, in pixels.
 struct Dot {
@@ -176,14 +153,8 @@ fn in_short(loss: f64) -> String {
     if loss.abs() < 1e6 { format!("{loss:.3}") } else { format!("{loss:.2e}") }
 }
 
-fn annotate(canvas: &mut Canvas, marks: &[Mark<&str>], dots: &[Dot], end: Option<Mark<f64>>) {
-    let pen = Pen::new(theme::SMALL, theme::MUTED).align(Align::Right);
-    // Every tenth epoch or so when there are many.
-    let every = marks.len().div_ceil(12).max(1);
-    let named = |epoch: &str| epoch.parse::<usize>().is_ok_and(|epoch| epoch.is_multiple_of(every));
-    for (epoch, (x, y)) in marks.iter().filter(|(epoch, _)| named(epoch)) {
-        canvas.text(&format!("epoch {epoch}"), x - 2.0, y - 16.0, pen);
-    }
+/// The validation losses, and the last mean of the batches with where it is.
+fn annotate(canvas: &mut Canvas, dots: &[Dot], end: Option<(f64, (f64, f64))>) {
     let every = dots.len().div_ceil(12).max(1);
     for (at, Dot { loss, dot: (x, y), label }) in dots.iter().enumerate() {
         canvas.marker(Shape::Disc, *x, *y, 9.0, VALIDATION);
@@ -208,16 +179,14 @@ fn annotate(canvas: &mut Canvas, marks: &[Mark<&str>], dots: &[Dot], end: Option
     }
 }
 
-/// Means of losses, and the ends of epochs.
-type Curves<'a> = (&'a [f64], &'a [(u32, f64, Option<f64>)]);
-
-fn described(subtitle: String, window: &str, (smooth, ends): Curves<'_>, body: Body) -> Figure {
+/// Of means of losses and the last validation loss.
+fn described(subtitle: String, window: &str, (smooth, validated): (&[f64], Option<f64>), body: Body) -> Figure {
     let mut numbers = BTreeMap::new();
     if let (Some(first), Some(last)) = (smooth.first(), smooth.last()) {
         numbers.insert("loss.first".to_owned(), *first);
         numbers.insert("loss.last".to_owned(), *last);
     }
-    if let Some(loss) = ends.iter().rev().find_map(|end| end.2) {
+    if let Some(loss) = validated {
         numbers.insert("val_loss.last".to_owned(), loss);
     }
     let fell = smooth.first().zip(smooth.last()).map_or_else(

@@ -10,12 +10,12 @@ use super::chart::write_tile;
 use super::document::framed;
 use super::html::{details, escape, paragraph, shown, table};
 use super::numbers::curves;
+use crate::cells::{value, words};
 use crate::chart::number;
 use crate::figure::body::{Body, Tile, Tone};
 use crate::figure::losses_beside;
 use crate::inline::address;
 use crate::mark::thumbnail;
-use crate::summary::{value, words};
 use crate::{ReportError, svg};
 use simpipe_artifact::{
     ComparedDifference, ComparedField, ComparedFlips, ComparedMetric, ComparedValue, ComparisonReport, Image,

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::html::{ITEMS_ON_PAPER, details, escape, facts, on_paper, paragraph, shown};
+use super::overlaps::overlaps;
 use super::sections::ranked;
 use crate::ReportData;
+use crate::cells::{percent, words};
 use crate::chart::number;
 use crate::classes::{Class, classes as all_classes};
-use crate::findings::wilson;
-use crate::summary::{self, percent, words};
+use crate::experiment;
+use crate::interval::wilson;
 
 /// Rows of a list at most.
 const MOST: usize = 200;
@@ -19,7 +21,8 @@ fn count(value: usize) -> String {
 
 /// What the experiment is made of, and how many images each class has.
 pub(super) fn data(data: &ReportData) -> String {
-    let mut out = facts("The experiment", &summary::facts(data));
+    let mut out = facts("The experiment", &experiment::facts(data));
+    out += &overlaps(data);
     out += &details("Images by class", &balance(data));
     let skipped = &data.dataset.skipped;
     if !skipped.is_empty() {

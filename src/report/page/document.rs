@@ -7,7 +7,7 @@ use super::fonts::with_fonts;
 use super::html::escape;
 use super::policy::policy;
 use crate::ReportData;
-use crate::summary::named;
+use crate::experiment::named;
 
 pub(super) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(include_str!("script.js"), include_str!("confusion.js"), include_str!("gallery.js"));

@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use super::Section;
 use super::html::{bar, details, escape, facts, name, paragraph, prose, shown, table, table_with};
+use crate::cells::{percent, words};
 use crate::classes::{Class, classes};
 use crate::evaluation::ends;
 use crate::headline::{CANDIDATES, candidate_rows, in_words};
 use crate::raw::RawPixels;
-use crate::summary::{headline_rows, methods, percent, words};
+use crate::rows::{headline_rows, methods};
 use crate::{Baselines, Candidate, Finding, Judgement, ReportData, Shown, measured};
 
 /// Classes on the first screen.

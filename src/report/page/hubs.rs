@@ -2,9 +2,9 @@
 
 use super::html::{details, paragraph, table};
 use crate::ReportData;
+use crate::cells::{percent, words};
 use crate::chart::number;
 use crate::evaluated::Evaluated;
-use crate::summary::{percent, words};
 
 /// Those that an evaluation keeps, with how many of its queries find each; nothing where it keeps none.
 pub(super) fn hubs(data: &ReportData, found: &Evaluated) -> String {

@@ -15,6 +15,7 @@ mod html;
 mod hubs;
 mod interactive;
 mod numbers;
+mod overlaps;
 mod per_class;
 mod policy;
 mod provenance;

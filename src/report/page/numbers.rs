@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::html::{shown, table};
 use crate::ReportData;
+use crate::cells::words;
 use crate::chart::number;
 use crate::figure::body::{Body, HeatMap, Lines, Scatter, Series};
 use crate::figure::{Blocks, Pair};
-use crate::summary::words;
 
 /// Rows of a table at most.
 const MOST: usize = 40;
@@ -36,6 +36,7 @@ impl Table {
 pub(super) fn tables(data: &ReportData, body: &Body) -> Vec<Table> {
     match body {
         Body::Lines(lines) => curves(lines),
+        Body::Bars(bars) => curves(&bars.told()),
         Body::Scatter(map) => vec![classes(data, map)],
         Body::HeatMap(map) => vec![map.blocks.as_ref().map_or_else(|| pairs(map), worst_pairs)],
         Body::Gallery(_) | Body::Absent => Vec::new(),
@@ -50,15 +51,25 @@ fn some(count: usize) -> Vec<usize> {
     (0..MOST).map(|at| at * (count - 1) / (MOST - 1)).collect()
 }
 
-/// A number as it is read in a table.
+/// A number as it is read in a table: with four digits that say something, and as many behind the point.
 fn cell(value: f64) -> String {
-    if value.is_finite() && (value.fract() == 0.0 || value.abs() >= 1e6) {
-        number(value, 0)
-    } else if value.is_finite() && value.abs() < 1e-3 {
-        format!("{value:.3e}").replace('-', "−")
-    } else {
-        number(value, 4)
+    let size = value.abs();
+    if value.is_finite() && (value.fract() == 0.0 || size >= 1e6) {
+        return number(value, 0);
     }
+    if value.is_finite() && size < 1e-3 {
+        return format!("{value:.3e}").replace('-', "−");
+    }
+    number(
+        value,
+        if size < 1e-2 {
+            6
+        } else if size < 1e-1 {
+            5
+        } else {
+            4
+        },
+    )
 }
 
 /// Curves that share their places stand in one table, or in several where they are many.
@@ -180,8 +191,8 @@ mod tests {
         let places = some(100_000);
         assert_eq!((places.len(), places[0], places[MOST - 1]), (MOST, 0, 99_999));
         assert!(places.is_sorted_by(|one, other| one < other));
-        let cells = [12_000.0, 0.25, 1e-5, f64::NAN, -3.0].map(cell);
-        assert_eq!(cells, ["12,000", "0.2500", "1.000e−5", "NaN", "−3"]);
+        let cells = [12_000.0, 0.25, 0.001_37, 0.0484, 1e-5, f64::NAN, -3.0].map(cell);
+        assert_eq!(cells, ["12,000", "0.2500", "0.001370", "0.04840", "1.000e−5", "NaN", "−3"]);
     }
 
     #[test]

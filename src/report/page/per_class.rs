@@ -2,9 +2,9 @@
 
 use super::html::{details, paragraph, shown};
 use super::sections::ranked;
+use crate::cells::words;
 use crate::chart::number;
 use crate::evaluated::Evaluated;
-use crate::summary::words;
 use simpipe_artifact::PerClass;
 
 /// Rows at most.

@@ -3,7 +3,7 @@
 
 use super::Section;
 use super::html::{details, facts, lines, paragraph, shown, table};
-use crate::summary::words;
+use crate::cells::words;
 use crate::{ReportData, spec};
 
 pub(super) fn section(data: &ReportData) -> Section {

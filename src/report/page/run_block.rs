@@ -6,7 +6,7 @@ use super::document::framed;
 use super::fonts::with_fonts;
 use super::html::{details, escape, facts, lines, paragraph, table};
 use super::run_profile;
-use crate::summary::words;
+use crate::cells::words;
 use simpipe_artifact::Profile;
 
 /// What is known of a run.

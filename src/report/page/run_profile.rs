@@ -2,8 +2,8 @@
 
 use super::RunStage;
 use super::html::{bar, details, paragraph, table, table_with};
+use crate::cells::{percent, words};
 use crate::chart::number;
-use crate::summary::{percent, words};
 use simpipe_artifact::{LayerTime, Profile, ProfileRow};
 
 /// Kinds of stages that are measured.

@@ -2,10 +2,13 @@
 
 use super::html::{bar, details, escape, facts, paragraph, shown, table, table_with};
 use super::{Pictures, Section, chart, details as lists, hubs, per_class};
+use crate::cells::{self, words};
+use crate::chart::short;
 use crate::evaluated::Evaluated;
 use crate::evaluation;
+use crate::experiment::{self, LAYERS};
 use crate::figure::Part;
-use crate::summary::{self, LAYERS, words};
+use crate::rows;
 use crate::{ReportData, ReportError, Shown};
 
 /// All of them, each with the figures that belong there.
@@ -36,7 +39,7 @@ fn training(data: &ReportData) -> String {
     if data.lacks("training") {
         return paragraph("Not there: no training is plugged into the report.");
     }
-    let losses = summary::losses(data);
+    let losses = experiment::losses(data);
     let mut out = if losses.is_empty() {
         paragraph("No training step was run: the network keeps its first weights.")
     } else {
@@ -46,10 +49,13 @@ fn training(data: &ReportData) -> String {
     if let Some((first, last)) = rates {
         out += &paragraph(&format!(
             "The learning rate goes from {} at step {} to {} at step {}.",
-            first.learning_rate, first.step, last.learning_rate, last.step
+            short(first.learning_rate),
+            first.step,
+            short(last.learning_rate),
+            last.step
         ));
     }
-    if let Some(rows) = summary::layers(&data.model.summary) {
+    if let Some(rows) = experiment::layers(&data.model.summary) {
         let layers = table(&format!("The network, {} layers", rows.len()), &words(LAYERS), &rows);
         out += &details("Layers of the network", &layers);
     }
@@ -70,7 +76,7 @@ fn calibration(data: &ReportData) -> String {
         calibration.counting,
         calibration.distance_metric.name()
     ));
-    let (header, rows) = summary::cutpoints(data);
+    let (header, rows) = rows::cutpoints(data);
     out += &table("Cutpoints", &header, &rows);
     if !calibration.unreachable.is_empty() {
         out += &paragraph(&format!("No threshold reaches: {}.", calibration.unreachable.join(", ")));
@@ -81,7 +87,7 @@ fn calibration(data: &ReportData) -> String {
 /// Every number of `match`, and of further ones.
 fn matches(data: &ReportData) -> String {
     let mut numbers = Vec::new();
-    summary::flatten(&data.match_metrics, "", &mut numbers);
+    cells::flatten(&data.match_metrics, "", &mut numbers);
     let mut out = String::new();
     if !numbers.is_empty() {
         out += &paragraph(&format!("At {}.", data.cutpoint_words()));
@@ -97,7 +103,7 @@ fn matches(data: &ReportData) -> String {
 }
 
 fn valued(numbers: &[(String, f64)]) -> Vec<Vec<String>> {
-    numbers.iter().map(|(name, number)| words([name, &summary::value(*number)])).collect()
+    numbers.iter().map(|(name, number)| words([name, &cells::value(*number)])).collect()
 }
 
 fn evaluated(data: &ReportData, found: &Evaluated) -> String {

@@ -2,8 +2,9 @@
 
 use super::SPREADS;
 use crate::Drawn;
-use crate::markdown::escape;
-use crate::summary::{line, section, shown, table, words};
+use crate::cells::words;
+use crate::markdown::{escape, line, section, table};
+use crate::summary::shown;
 use crate::sweep::{count_of, figure};
 use simpipe_artifact::{SeedsMetric, SeedsReport, SeedsValue};
 

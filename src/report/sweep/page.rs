@@ -6,8 +6,9 @@ use super::importance::{DOUBTFUL, sentence};
 use super::leaderboard::SHOWN;
 use super::{count_of, figure, short_name, tried, value_words};
 use crate::Drawn;
-use crate::markdown::escape;
-use crate::summary::{line, section, shown, table, words};
+use crate::cells::words;
+use crate::markdown::{escape, line, section, table};
+use crate::summary::shown;
 use simpipe_artifact::{SweepInterval, SweepReport, SweepState, SweepTrial, SweepValue, SweepWinner};
 use simpipe_base::visible::visible;
 

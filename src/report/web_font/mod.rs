@@ -1,6 +1,7 @@
 //! The fonts of a page: of those that draw figures, the glyphs of its own characters, as rules of its style sheet. So its text
 //! looks the same whatever fonts a reader's machine has, and a name in Chinese is no row of boxes.
 
+mod compact;
 mod subset;
 mod true_type;
 mod woff;
@@ -107,11 +108,25 @@ fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
-/// Whether a page can hold a font: whether glyphs of it can be taken out.
+/// Whether a page can hold a font: whether glyphs of it can be taken out, both of letters that stand alone and of such that join.
 #[must_use]
 pub fn can_be_embedded(bytes: &[u8]) -> bool {
-    let wanted = Wanted { characters: &('!'..='~').collect(), forms: BTreeSet::new(), shaped: true };
-    subset::of(bytes, &wanted).is_some()
+    let characters = ('!'..='~').collect();
+    let taken =
+        |shaped| subset::of(bytes, &Wanted { characters: &characters, forms: BTreeSet::new(), shaped }).is_some();
+    taken(false) && taken(true)
+}
+
+/// Letters that join or stand on others, of which a font has forms that a page can't: the bundled fonts write them there, though
+/// pictures are drawn with the font. Nothing of most fonts.
+#[must_use]
+pub fn lost_on_a_page(bytes: &[u8]) -> Vec<char> {
+    if subset::keeps_rules(bytes) {
+        return Vec::new();
+    }
+    let Ok(face) = rustybuzz::ttf_parser::Face::parse(bytes, 0) else { return Vec::new() };
+    let all = ('\u{300}'..='\u{10fff}').filter(|c| is_shaped(*c) && face.glyph_index(*c).is_some());
+    all.filter(|c| c.is_alphabetic()).take(5).collect()
 }
 
 #[cfg(test)]
@@ -158,6 +173,24 @@ mod tests {
         assert_eq!(rules("Cat 猫"), rules("猫 Cat Cat"));
     }
 
+    /// A font with outlines of PostScript whose letters join: it writes them itself, and where only Apple's systems know how they
+    /// join, the bundled fonts do.
+    #[test]
+    fn joining_letters_are_of_the_font_of_the_spec_where_its_rules_can_be_kept() {
+        let font = include_bytes!("../../../tests/fixtures/fonts/Joined.otf");
+        let with = |bytes: &[u8]| {
+            let using = OwnFont::in_use(Some(OwnFont::read(bytes).unwrap()));
+            let found = families("Cat العربية");
+            drop(using);
+            found
+        };
+        assert_eq!(with(font), ["simpipe own", "simpipe own joined"]);
+        assert!(lost_on_a_page(font).is_empty() && can_be_embedded(font));
+        let apples = subset::tests::renamed(font, *b"GSUB", *b"morx");
+        assert_eq!(with(&apples)[..2], ["simpipe own", "simpipe joined"]);
+        assert_eq!(lost_on_a_page(&apples).first(), Some(&'ا'), "{:?}", lost_on_a_page(&apples));
+    }
+
     #[test]
     fn a_font_of_the_spec_has_what_it_has_and_the_bundled_ones_the_rest() {
         let using = OwnFont::in_use(Some(OwnFont::read(Face::Bold.bytes()).unwrap()));
@@ -167,6 +200,7 @@ mod tests {
         drop(using);
         assert!(!families("Cat 猫").contains(&"simpipe own".to_owned()));
         assert!(can_be_embedded(Face::Regular.bytes()) && can_be_embedded(Face::EastAsian.bytes()));
+        assert!(lost_on_a_page(Face::Regular.bytes()).is_empty());
         assert!(!can_be_embedded(b"none"));
     }
 }

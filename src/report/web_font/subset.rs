@@ -1,12 +1,13 @@
-//! A font with some of its glyphs: of TrueType, where letters join and marks are placed as in the whole font, or of PostScript
-//! (`CFF`), where they don't.
+//! A font with some of its glyphs, of TrueType or of PostScript (`CFF`). Where letters join and marks are placed, they do so as in
+//! the whole font.
 
 use std::collections::BTreeSet;
 
 use rustybuzz::ttf_parser::{Face, RawFace, TableRecord, Tag};
 use subsetter::GlyphRemapper;
 
-use super::true_type::true_type;
+use super::compact;
+use super::true_type::{number, true_type, widths};
 use super::woff::Tables;
 
 /// What of a font a page needs.
@@ -24,9 +25,15 @@ pub(super) fn table<'a>(face: &RawFace<'a>, tag: &[u8; 4]) -> Option<&'a [u8]> {
     face.table(Tag::from_bytes(tag))
 }
 
-/// Whether joining letters and placed marks look as in the whole font.
+/// Whether joining letters and placed marks look as in the whole font: rules of OpenType are kept, but not those of a font that
+/// has Apple's alone (`morx`), which most browsers don't read.
 pub(super) fn keeps_rules(bytes: &[u8]) -> bool {
-    RawFace::parse(bytes, 0).is_ok_and(|face| table(&face, b"glyf").is_some())
+    RawFace::parse(bytes, 0).is_ok_and(|face| table(&face, b"morx").is_none() || table(&face, b"GSUB").is_some())
+}
+
+/// The rules of a font for joining and placing.
+pub(super) fn rules(face: &RawFace<'_>) -> impl Iterator<Item = ([u8; 4], Vec<u8>)> {
+    [*b"GDEF", *b"GPOS", *b"GSUB"].into_iter().filter_map(move |tag| Some((tag, table(face, &tag)?.to_vec())))
 }
 
 /// The tables of a font that has what is wanted; `None` if it can't be taken apart.
@@ -37,6 +44,7 @@ pub(super) fn of(bytes: &[u8], wanted: &Wanted<'_>) -> Option<Tables> {
     let raw = face.raw_face();
     let (mut tables, glyphs) = match table(raw, b"glyf") {
         Some(glyf) => (true_type(raw, glyf, &glyphs, wanted)?, glyphs),
+        None if wanted.shaped => (joined(raw, &glyphs, wanted)?, glyphs),
         None => post_script(bytes, &glyphs)?,
     };
     tables.insert(*b"cmap", cmap(&glyphs));
@@ -48,7 +56,20 @@ pub(super) fn of(bytes: &[u8], wanted: &Wanted<'_>) -> Option<Tables> {
     Some(tables)
 }
 
-/// The same of a font whose glyphs get new numbers.
+/// The same of a font of PostScript whose glyphs keep their numbers, of which its rules are told.
+fn joined(face: &RawFace<'_>, glyphs: &[(char, u16)], wanted: &Wanted<'_>) -> Option<Tables> {
+    let whole = |tag: [u8; 4]| Some((tag, table(face, &tag)?.to_vec()));
+    let kept = glyphs.iter().map(|(_, at)| *at).chain(wanted.forms.iter().copied()).chain([0]).collect();
+    let (_, hhea) = whole(*b"hhea")?;
+    let hmtx = widths(table(face, b"hmtx")?, number(&hhea, 34)?, &kept)?;
+    let outlines = compact::with_some(table(face, b"CFF ")?, &kept)?;
+    let mut tables = Tables::from([whole(*b"head")?, whole(*b"maxp")?]);
+    tables.extend([(*b"hhea", hhea), (*b"hmtx", hmtx), (*b"CFF ", outlines)]);
+    tables.extend(rules(face));
+    Some(tables)
+}
+
+/// The same of one whose letters stand alone: its glyphs get new numbers, so that nothing is left of the others.
 fn post_script(bytes: &[u8], glyphs: &[(char, u16)]) -> Option<(Tables, Vec<(char, u16)>)> {
     let mut numbers = GlyphRemapper::new();
     let glyphs = glyphs.iter().map(|(c, glyph)| (*c, numbers.remap(*glyph))).collect();
@@ -97,9 +118,21 @@ fn names(table: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::text::{Face as Bundled, Weight, glyphs};
+
+    /// A font with a table under another name; tables are listed in the order of names.
+    pub(in crate::web_font) fn renamed(font: &[u8], from: [u8; 4], to: [u8; 4]) -> Vec<u8> {
+        let mut out = font.to_vec();
+        let count = usize::from(u16::from_be_bytes([font[4], font[5]]));
+        let mut records: Vec<Vec<u8>> = font[12..12 + 16 * count].chunks(16).map(<[u8]>::to_vec).collect();
+        let record = records.iter_mut().find(|record| record[..4] == from).unwrap();
+        record[..4].copy_from_slice(&to);
+        records.sort();
+        out[12..12 + 16 * count].copy_from_slice(&records.concat());
+        out
+    }
 
     /// The file as programs read it that know nothing of WOFF.
     fn whole(tables: &Tables) -> Vec<u8> {
@@ -146,7 +179,7 @@ mod tests {
             let wanted = Wanted {
                 characters: &text.chars().collect(),
                 forms: forms.filter(|(face, _)| *face == font).map(|(_, glyph)| glyph).collect(),
-                shaped: true,
+                shaped: font != Bundled::EastAsian,
             };
             let tables = of(font.bytes(), &wanted).unwrap();
             let part = whole(&tables);
@@ -155,6 +188,51 @@ mod tests {
             let face = Face::parse(&part, 0).unwrap();
             assert!(face.glyph_index('X').is_none() && face.tables().os2.is_some(), "{text}");
         }
+    }
+
+    /// Letters of Latin and Arabic with rules for joining, and outlines of PostScript.
+    const JOINED: &[u8] = include_bytes!("../../../tests/fixtures/fonts/Joined.otf");
+
+    #[test]
+    fn letters_of_postscript_join_as_in_the_whole_font() {
+        let texts = ["العربية", "بيت لا", "كتابة", "Cat e\u{651}", "ت\u{651}\u{64e}"];
+        for text in texts {
+            // What is drawn is found as a page finds it.
+            let font = crate::text::OwnFont::read(JOINED).unwrap();
+            let using = crate::text::OwnFont::in_use(Some(font));
+            let own = Bundled::Own(font);
+            let forms: BTreeSet<u16> =
+                glyphs(text, Weight::Regular).filter(|(face, _)| *face == own).map(|(_, glyph)| glyph).collect();
+            drop(using);
+            assert!(text.contains("Cat") || !forms.is_empty());
+            let tables = of(JOINED, &Wanted { characters: &text.chars().collect(), forms, shaped: true }).unwrap();
+            let part = whole(&tables);
+            assert_eq!(shaped(&part, text), shaped(JOINED, text), "{text}");
+            assert!(Face::parse(&part, 0).unwrap().glyph_index('X').is_none(), "{text}");
+            // Outlines of others are gone: what is left packs to little.
+            let (some, all) = (super::super::woff::woff(&tables).len(), JOINED.len());
+            assert!(some * 2 < all, "{text}: {some} of {all} bytes");
+        }
+        // Without the forms that letters take beside each other, a word looks otherwise: the test would see it.
+        let wanted = Wanted { characters: &"بيت".chars().collect(), forms: BTreeSet::new(), shaped: true };
+        let part = whole(&of(JOINED, &wanted).unwrap());
+        assert_ne!(shaped(&part, "بيت"), shaped(JOINED, "بيت"));
+    }
+
+    #[test]
+    fn a_large_font_of_postscript_keeps_its_outlines_where_they_are() {
+        let text = "漢字かな한글";
+        let wanted = Wanted { characters: &text.chars().collect(), forms: BTreeSet::new(), shaped: true };
+        let tables = of(Bundled::EastAsian.bytes(), &wanted).unwrap();
+        assert_eq!(shaped(&whole(&tables), text), shaped(Bundled::EastAsian.bytes(), text));
+        let packed = super::super::woff::woff(&tables).len();
+        assert!(packed < 400_000, "{packed} bytes");
+    }
+
+    #[test]
+    fn rules_that_only_apple_reads_are_not_kept() {
+        assert!([JOINED, Bundled::Regular.bytes(), Bundled::EastAsian.bytes()].into_iter().all(keeps_rules));
+        assert!(!keeps_rules(&renamed(JOINED, *b"GSUB", *b"morx")) && !keeps_rules(b"none"));
     }
 
     #[test]

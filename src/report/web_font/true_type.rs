@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 
 use rustybuzz::ttf_parser::RawFace;
 
-use super::subset::{Wanted, table};
+use super::subset::{Wanted, rules, table};
 use super::woff::Tables;
 
 /// What stands in `head` for offsets of 32 bits, and where.
 const LONG: [u8; 2] = [0, 1];
 const FORMAT: std::ops::Range<usize> = 50..52;
 
-fn number(bytes: &[u8], at: usize) -> Option<usize> {
+/// A number of 16 bits.
+pub(super) fn number(bytes: &[u8], at: usize) -> Option<usize> {
     Some(usize::from(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?)))
 }
 
@@ -65,14 +66,13 @@ pub(super) fn true_type(
         (*b"glyf", outlines),
     ]);
     if wanted.shaped {
-        let rules = [b"GDEF", b"GPOS", b"GSUB"].into_iter().filter_map(|tag| Some((*tag, of(tag)?.to_vec())));
-        tables.extend(rules);
+        tables.extend(rules(face));
     }
     Some(tables)
 }
 
 /// The widths of the glyphs that are kept, and zeros; the last one is that of all behind it.
-fn widths(table: &[u8], whole: usize, kept: &BTreeSet<u16>) -> Option<Vec<u8>> {
+pub(super) fn widths(table: &[u8], whole: usize, kept: &BTreeSet<u16>) -> Option<Vec<u8>> {
     let mut out = vec![0; table.len()];
     let places = kept.iter().map(|at| usize::from(*at)).chain([whole.checked_sub(1)?]);
     for at in places {

@@ -21,7 +21,7 @@ pub use filter::{Condition, Field, Own, UnknownField};
 pub use groups::{Group, groups};
 
 use self::memo::Memo;
-use super::{RunRecord, folders, notes, sweep};
+use super::{RunError, RunRecord, folders, notes, sweep};
 use simpipe_base::fs::Inside;
 use simpipe_store::{JournaledRun, Store};
 
@@ -60,6 +60,18 @@ pub(super) fn remember(folder: &Path, record: &RunRecord) {
     if let Some(stamp) = memo::stamp(folder) {
         memo::append(runs, &[&memo::Lines::of(folder, &stamp, record)]);
     }
+}
+
+/// Writes the note of the run in a folder, in the place of an earlier one, and remembers it; an empty one removes it.
+///
+/// # Errors
+/// If it can't be written; an earlier one is then still whole.
+pub fn write_note(folder: &Path, text: &str) -> Result<(), RunError> {
+    notes::write(folder, text)?;
+    if let Ok(record) = RunRecord::read(folder) {
+        remember(folder, &record);
+    }
+    Ok(())
 }
 
 impl Listing {

@@ -165,7 +165,7 @@ fn left_out(head: &Head) -> Vec<String> {
     let of = |earlier: &Earlier| {
         let sentence = |(reason, count): (&String, &usize)| {
             let trials = if *count == 1 { "trial" } else { "trials" };
-            format!("{count} {trials} of {} can't be told to the method: {reason}", earlier.sweep)
+            format!("{count} {trials} of {} can't be used by the method: {reason}", earlier.sweep)
         };
         earlier.left_out.iter().map(sentence).collect()
     };

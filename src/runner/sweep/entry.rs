@@ -6,13 +6,17 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::line::FORMAT;
 use super::metrics::Metrics;
 use super::slurm::Submitted;
 use simpipe_base::digest::Digest;
 use simpipe_base::{clock, file_name};
 use simpipe_plan::sweep::{Bound, Goal};
 use simpipe_sweep::{Point, Value};
+
+/// Version of the lines' format.
+// 1 - all processes append to one file
+// 2 - each has a file of its own, and lines say their place among all
+pub const FORMAT: u32 = 2;
 
 /// What is laid over the config, to plan the sweep again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::line::FORMAT;
+use super::entry::FORMAT;
 
 /// Why a sweep can't begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub enum SweepError {
         found: String,
     },
     /// A file that does not begin as a journal does.
-    #[error("{path} is no journal of a sweep: {reason}", path = .path.display())]
+    #[error("{path} is not a journal of a sweep: {reason}", path = .path.display())]
     NoJournal {
         /// The journal.
         path: PathBuf,
@@ -58,7 +58,7 @@ pub enum SweepError {
         expected: String,
     },
     /// The config is no longer what the sweep began with.
-    #[error("the sweep {sweep} was begun with another spec: {}", .differences.join("; "))]
+    #[error("the sweep {sweep} was started with another spec: {}", .differences.join("; "))]
     Changed {
         /// Its id.
         sweep: String,
@@ -66,7 +66,7 @@ pub enum SweepError {
         differences: Vec<String>,
     },
     /// Earlier trials are told to a sweep as it begins, and to no other.
-    #[error("the sweep {sweep} was begun without the trials of {from}")]
+    #[error("the sweep {sweep} was started without the trials of {from}")]
     BegunWithout {
         /// Its id.
         sweep: String,
@@ -108,7 +108,7 @@ pub enum SweepError {
         why: &'static str,
     },
     /// A program of Slurm's is not there.
-    #[error("there is no `{program}` here: it is no machine that talks to Slurm")]
+    #[error("there is no `{program}` here: this machine can't submit to Slurm")]
     NoSlurm {
         /// The program.
         program: String,
@@ -167,14 +167,16 @@ impl SweepError {
     #[must_use]
     pub fn help(&self) -> &str {
         match self {
-            Self::NoSweepIn { .. } => "add `[sweep]` with an `objective` and `[sweep.parameters]`: see docs/sweeps.md",
+            Self::NoSweepIn { .. } => {
+                "add `[sweep]` with an `objective` and `[sweep.parameters]`: see docs/guides/sweeps.md"
+            }
             Self::NoSweep { help, .. } => help,
             Self::Ambiguous { .. } => "write the whole id",
-            Self::Format { .. } => "use the simpipe that wrote it, or a newer one",
+            Self::Format { .. } => "use the version of simpipe that wrote it, or a newer one",
             Self::NoJournal { .. } | Self::OtherSweep { .. } => {
-                "put the journal back from a copy, or begin another sweep with `--new`"
+                "restore the journal from a copy, or start another sweep with `--new`"
             }
-            Self::Changed { .. } => "take the change back to go on, or begin another sweep with `--new`",
+            Self::Changed { .. } => "undo the change to continue, or start another sweep with `--new`",
             Self::SlurmOption { .. } => {
                 "write one as `--slurm-option=--partition=gpu`, and a command as `--slurm-setup 'module load cuda'`"
             }
@@ -182,15 +184,14 @@ impl SweepError {
                 "log in to a machine of the cluster, or load its module; without `--executor slurm` trials run here"
             }
             Self::Refused { .. } => {
-                "pass on what the cluster wants: `--slurm-option=--partition=gpu`; what was begun goes on"
+                "pass the options that the cluster needs: `--slurm-option=--partition=gpu`; trials that were started \
+                 continue"
             }
-            Self::NotCancelled { .. } => {
-                "its workers stop by themselves soon, and those that wait as soon as they begin"
-            }
-            Self::BegunWithout { .. } => "begin another sweep with `--new`",
+            Self::NotCancelled { .. } => "its workers will stop soon, and waiting ones as soon as they start",
+            Self::BegunWithout { .. } => "start another sweep with `--new`",
             Self::Tried { .. } => "`simpipe sweep table` shows what it gave; other seeds are for the best in the end",
             Self::NoTrial { .. } | Self::Ended { .. } => "`simpipe sweep status` lists those under way",
-            Self::SourceChanged { .. } => "put the data back as it was to go on, or begin another sweep with `--new`",
+            Self::SourceChanged { .. } => "restore the data to continue, or start another sweep with `--new`",
         }
     }
 }

@@ -80,8 +80,11 @@ pub fn find(root: &Path, wanted: &str) -> Result<PathBuf, RunError> {
         |folder: &&PathBuf| !wanted.is_empty() && (id(folder).starts_with(wanted) || id(folder).ends_with(wanted));
     match all.iter().filter(part).collect::<Vec<_>>().as_slice() {
         [] => {
-            let help =
-                meant(wanted, &all).unwrap_or_else(|| "`simpipe runs` lists them; `latest` is the newest".to_owned());
+            let otherwise = match all.is_empty() {
+                true => "there is none yet: `simpipe sweep run CONFIG` starts one",
+                false => "`simpipe runs` lists them; `latest` is the newest",
+            };
+            let help = meant(wanted, &all).unwrap_or_else(|| otherwise.to_owned());
             Err(SweepError::NoSweep { name: wanted.to_owned(), folder: sweeps_folder(root), help }.into())
         }
         [folder] => Ok((*folder).clone()),

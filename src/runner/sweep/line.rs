@@ -6,17 +6,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::entry::{Coordinate, Entry, Head, TrialRun, Worker};
+use super::entry::{Coordinate, Entry, FORMAT, Head, TrialRun, Worker};
 use super::error::SweepError;
 use super::metrics::Metrics;
 use crate::RunError;
 use simpipe_base::clock;
 use simpipe_base::digest::Digest;
-
-/// Version of the lines' format.
-// 1 - all processes append to one file
-// 2 - each has a file of its own, and lines say their place among all
-pub const FORMAT: u32 = 2;
 
 /// The oldest that can be read.
 const OLDEST: u32 = 1;

@@ -36,6 +36,7 @@ mod folder;
 mod journal;
 mod line;
 mod metrics;
+mod outcome;
 mod report;
 mod shares;
 pub mod slurm;
@@ -52,12 +53,11 @@ use std::sync::atomic::AtomicBool;
 
 pub use added::add;
 pub use claims::is_under_way;
-pub use entry::{Coordinate, Earlier, Entry, Head, SavedOverlay, Told, TrialRun, Worker};
+pub use entry::{Coordinate, Earlier, Entry, FORMAT, Head, SavedOverlay, Told, TrialRun, Worker};
 pub use error::SweepError;
 pub use event::SweepEvent;
 pub use folder::{all, find, is_of_sweep, of_name, sweeps_folder, trials};
 pub use journal::Journal;
-pub use line::FORMAT;
 pub use metrics::Metrics;
 pub use shares::shares;
 pub use standings::{Standing, Verdict};
@@ -229,7 +229,7 @@ pub fn stop(folder: &Path) -> Result<(bool, State), RunError> {
     let mut journal = Journal::read(folder)?;
     let goes_on = journal.state.stopped.is_none() && !journal.state.is_done();
     if goes_on {
-        journal.append(&Entry::SweepStopped { why: "somebody asked for it".to_owned(), at_once: true })?;
+        journal.append(&Entry::SweepStopped { why: "it was asked for".to_owned(), at_once: true })?;
     }
     Ok((goes_on, journal.state))
 }

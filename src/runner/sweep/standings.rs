@@ -132,7 +132,7 @@ impl State {
             return Verdict { statement: nobody(self, standings.len()), ..Verdict::default() };
         };
         let (differ, statement) = match finalists.next() {
-            None => (None, format!("trial {} is the best of those that there are", first.trial)),
+            None => (None, format!("trial {} is the best so far", first.trial)),
             Some(second) => self.compare(first, second),
         };
         Verdict { best: vec![first.trial], differ, statement }
@@ -152,7 +152,9 @@ impl State {
         match spread.and_then(|spread| Some((spread.mean, spread.interval?))) {
             None => (
                 None,
-                format!("trial {one} is ahead of trial {other} with one seed each: whether they differ is not known"),
+                format!(
+                    "trial {one} is ahead of trial {other}, but with one seed each it is not known whether they differ"
+                ),
             ),
             Some((mean, (low, high))) => {
                 let differ = low > 0.0 || high < 0.0;
@@ -171,9 +173,9 @@ impl State {
 /// Why there is no best trial.
 fn nobody(state: &State, finished: usize) -> String {
     if finished > 0 {
-        "no trial keeps the constraints".to_owned()
+        "no trial meets the constraints".to_owned()
     } else if state.trials.is_empty() {
-        "no trial has begun".to_owned()
+        "no trial has started".to_owned()
     } else {
         "no trial is finished".to_owned()
     }

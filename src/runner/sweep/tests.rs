@@ -269,7 +269,7 @@ fn journals_of_another_sweep_or_a_newer_format_are_refused() {
     std::fs::write(path.join("journal.jsonl"), text.replace("\"format\":2", "\"format\":3")).unwrap();
     let error = Journal::read(&path).unwrap_err();
     assert!(error.to_string().ends_with("has format 3, this program reads format 2"), "{error}");
-    assert_eq!(error.help(), Some("use the simpipe that wrote it, or a newer one"));
+    assert_eq!(error.help(), Some("use the version of simpipe that wrote it, or a newer one"));
     std::fs::write(path.join("journal.jsonl"), "{}\n").unwrap();
     assert!(Journal::read(&path).unwrap_err().to_string().contains("its first line is damaged"));
 }

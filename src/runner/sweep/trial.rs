@@ -1,29 +1,18 @@
 //! One trial: the config with its values, run once for each of its seeds by the ordinary runner.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use petgraph::graph::NodeIndex;
 
 use super::entry::TrialRun;
 use super::error::SweepError;
 use super::event::SweepEvent;
-use super::metrics::Metrics;
+use super::outcome::Outcome;
 use super::state::Trial;
 use super::work::Work;
 use crate::frozen::ChangedSource;
 use crate::{FailureKind, Part, RunError, RunRecord, Runner, seeds};
 use simpipe_plan::{Plan, Sweep};
-
-/// What became of a trial.
-pub(super) enum Outcome {
-    /// It has all the numbers that trials are compared by.
-    Finished { runs: Vec<TrialRun>, metrics: Metrics },
-    /// It has not.
-    Failed { runs: Vec<TrialRun>, reason: String },
-    /// It was asked to stop.
-    Interrupted { runs: Vec<TrialRun> },
-}
 
 impl Work<'_> {
     /// Runs a trial until `wish` is set; what fails in it is its outcome, what keeps every trial from running is the error.
@@ -67,7 +56,7 @@ impl Work<'_> {
         });
         Ok(match missing {
             Some(goal) => {
-                let reason = format!("it gave no `{}`, or one that is no number", goal.metric);
+                let reason = format!("it gave no `{}`, or one that is not a number", goal.metric);
                 Outcome::Failed { runs, reason }
             }
             None => Outcome::Finished { runs, metrics },
@@ -99,9 +88,4 @@ impl Work<'_> {
         }
         Ok(())
     }
-}
-
-/// Seconds since a moment.
-pub(super) fn since(started: Instant) -> f64 {
-    started.elapsed().as_secs_f64()
 }

@@ -14,7 +14,7 @@ use super::entry::Entry;
 use super::error::SweepError;
 use super::event::SweepEvent;
 use super::journal::Journal;
-use super::trial::{Outcome, since};
+use super::outcome::{Outcome, since};
 use crate::RunError;
 use crate::frozen::FrozenSources;
 use crate::git::SharedLook;
@@ -25,7 +25,7 @@ use simpipe_stage::Catalog;
 use simpipe_store::Claim;
 
 /// Why a trial has failed that somebody wanted to end.
-const UNWANTED: &str = "somebody asked it to stop";
+const UNWANTED: &str = "it was asked to stop";
 /// How often a worker looks again whether there is something to do.
 const POLL: Duration = Duration::from_millis(50);
 /// How often the wish to stop is looked at.

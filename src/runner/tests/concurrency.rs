@@ -21,7 +21,7 @@ fn release(root: &Path, children: Vec<Child>) {
 fn waits_for(child: &mut Child, owner: u32) {
     let mut line = String::new();
     std::io::BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), format!("top: waiting for process {owner}, which computes the same result"));
+    assert_eq!(line.trim(), format!("top: waiting for process {owner}, which is computing the same result"));
 }
 
 /// Waits for something that another process does.

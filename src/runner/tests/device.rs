@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::children::{HOLD, spawn};
 use super::*;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
-use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, Stage, StageError};
+use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, Policy, Port, Stage, StageError};
 
 params! {
     /// Of [`OnDevice`].
@@ -38,7 +39,7 @@ impl Stage for OnDevice {
         Vec::new()
     }
 
-    fn infer(_: &OnDeviceParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(_: &OnDeviceParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
         Ok(Facts::Report)
     }
 

@@ -14,7 +14,7 @@ use crate::frozen::FrozenSources;
 use crate::git::SharedLook;
 use crate::{Event, Outcome, Part, RunError, RunRecord, Runner, folders, status};
 use simpipe_base::digest::Digest;
-use simpipe_base::issue::Issues;
+use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::node::Node as SpecNode;
 use simpipe_base::param::View;
 use simpipe_base::params;
@@ -23,8 +23,8 @@ use simpipe_base::suggest::Known;
 use simpipe_plan::{Edge, Node, Plan};
 use simpipe_spec::Experiment;
 use simpipe_stage::{
-    BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, OutputFile, ParamIssue, Policy, Port,
-    Progress, Stage, StageDoc, StageError,
+    BackendChoice, Bound, Catalog, Ctx, DynStage, Facts, InputFacts, Kind, OutputFile, Policy, Port, Progress, Stage,
+    StageDoc, StageError, Unable,
 };
 use simpipe_store::Store;
 
@@ -60,7 +60,7 @@ impl Stage for Echo {
         ["a", "b"].map(|name| Port::new(name, Kind::Report, &["out.txt"]))[..params.inputs].to_vec()
     }
 
-    fn infer(_: &EchoParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(_: &EchoParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
         Ok(Facts::Report)
     }
 
@@ -71,7 +71,7 @@ impl Stage for Echo {
     }
 
     fn resume_params(params: &EchoParams) -> Option<serde_json::Value> {
-        // All of its parameters: the shelf's parts are then those of the stage's own key.
+        // All of its parameters: the set's parts are then those of the stage's own key.
         (params.mode == "train").then(|| simpipe_base::param::Param::write(params, View::Key))
     }
 
@@ -140,8 +140,11 @@ impl Catalog for Fakes {
     fn devices(&self) -> &'static [Known<'static>] {
         &[Known { name: "cpu", aka: &[] }]
     }
-    fn backend(&self, _: &str) -> Result<BackendChoice, StageError> {
-        Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned() })
+    /// Every device computes in every way, but the `old` one.
+    fn backend(&self, device: &str, numerics: Option<&str>) -> Result<BackendChoice, StageError> {
+        let unable = || Unable { message: "it is too old".to_owned(), help: "take a younger one".to_owned() };
+        let unable = (device == "old" && numerics.is_some()).then(unable);
+        Ok(BackendChoice { accepted: vec!["flex".to_owned()], compute: "flex".to_owned(), unable })
     }
 }
 
@@ -170,6 +173,7 @@ pub(crate) fn plan(stages: &[(&str, &str, &str, &[&str])]) -> Plan {
         device: "cpu".to_owned(),
         device_place: Place::new(&source, 0..0),
         numerics: None,
+        numerics_place: Place::new(&source, 0..0),
         sweep: None,
         pipeline: "fake".to_owned(),
         config: "fake.toml".into(),

@@ -226,7 +226,7 @@ fn a_run_without_locks_is_a_run_and_says_so_once() {
         let project = Project::in_memory();
         let first = run_with(&project, &varied(), project.folder.path(), fault, 2);
         assert_eq!((first.failure, first.results.as_ref()), (None, Some(&expected)), "{fault:?}");
-        assert_eq!(first.warnings.matches("locks do nothing in ").count(), 1, "{}", first.warnings);
+        assert_eq!(first.warnings.matches("locks do not work in ").count(), 1, "{}", first.warnings);
         assert_recovers(&project, &varied(), &expected, &format!("{fault:?}"));
     }
 }

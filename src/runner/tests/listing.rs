@@ -1,9 +1,9 @@
 //! The list of runs, and removing some.
 
 use super::fakes::{Project, diamond};
-use crate::listing::{Condition, Listing};
+use crate::listing::{self, Condition, Listing};
 use crate::removal::{Refusal, Removal};
-use crate::{Outcome, RunRecord, folders, notes};
+use crate::{Outcome, RunRecord, folders};
 use simpipe_store::{GcPolicy, Pin, RunStart, RunState};
 
 fn listed(project: &Project) -> Listing {
@@ -90,7 +90,7 @@ fn runs_without_a_record_notes_and_tags_are_listed() {
         ..RunStart::default()
     };
     let journal = project.store().journal(start).unwrap();
-    notes::write(&project.folder.path().join(&record.dir), "the first").unwrap();
+    listing::write_note(&project.folder.path().join(&record.dir), "the first").unwrap();
     project.store().pin(&pin(&record)).unwrap();
     let listing = listed(&project);
     assert_eq!(listing.runs[0].brief.state, RunState::Running);
@@ -108,7 +108,7 @@ fn pin(record: &RunRecord) -> Pin {
         root: "/".to_owned(),
         dir: record.dir.clone(),
         keys: record.stages.iter().filter_map(|stage| Some((stage.id.clone(), stage.key?))).collect(),
-        shelves: std::collections::BTreeSet::new(),
+        sets: std::collections::BTreeSet::new(),
     }
 }
 

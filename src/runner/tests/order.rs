@@ -194,9 +194,9 @@ fn what_was_promised_survives_a_power_cut() {
     let markers: Vec<_> = markers.collect();
     assert_eq!(markers.len(), 3);
     for (at, marker) in markers {
-        let shelf = marker.path.parent().unwrap();
-        assert!(recorded.follows(at, Verb::SyncDir, shelf), "{marker:?}");
-        let new = recorded.position(Verb::CreateDir, shelf);
+        let set = marker.path.parent().unwrap();
+        assert!(recorded.follows(at, Verb::SyncDir, set), "{marker:?}");
+        let new = recorded.position(Verb::CreateDir, set);
         assert!(recorded.follows(new, Verb::SyncDir, &store.join("checkpoints")));
     }
     let record = folders::find(recorded.project.folder.path(), &RunOrder::default(), "latest").unwrap();

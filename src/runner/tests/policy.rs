@@ -9,10 +9,9 @@ use petgraph::graph::NodeIndex;
 use super::*;
 use simpipe_base::fault::{EIO, ENOSPC, Fault, Faults};
 use simpipe_base::fs::Verb;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
-use simpipe_stage::{
-    Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, SourceDigest, SourceFinder, Stage, TimeLimit,
-};
+use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, Policy, Port, SourceDigest, SourceFinder, Stage, TimeLimit};
 use simpipe_store::RunState;
 
 params! {
@@ -42,7 +41,7 @@ impl Stage for Moody {
         Vec::new()
     }
 
-    fn infer(_: &MoodyParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(_: &MoodyParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
         Ok(Facts::Report)
     }
 
@@ -135,7 +134,7 @@ fn a_failure_that_may_go_away_is_tried_again_and_others_are_not() {
     };
     let (stage, warnings) = run("flaky", 1);
     assert_eq!((stage.outcome, stage.retries), (Outcome::Failed, 1), "two tries, and it takes three");
-    assert!(warnings[0].starts_with("try 1 of 2 failed: the server is busy; the next begins in"), "{warnings:?}");
+    assert!(warnings[0].starts_with("try 1 of 2 failed: the server is busy; the next starts in"), "{warnings:?}");
     std::fs::remove_file(&count).unwrap();
     let (stage, warnings) = run("flaky", 5);
     assert_eq!((stage.outcome, stage.retries, warnings.len()), (Outcome::Ran, 2, 2));
@@ -214,6 +213,24 @@ fn tensors(ids: &[&str]) -> Plan {
         plan.order.push(node);
     }
     plan
+}
+
+/// Numerics that the device does not have.
+#[test]
+fn what_can_not_be_computed_here_is_taken_where_it_is_stored_and_fails_elsewhere() {
+    let project = Project::new();
+    let mut stored = tensors(&["a"]);
+    stored.experiment.numerics = Some("bf16".to_owned());
+    assert_eq!(project.run(&stored).stage("a").unwrap().outcome, Outcome::Ran);
+    stored.experiment.device = "old".to_owned();
+    assert_eq!(project.run(&stored).stage("a").unwrap().outcome, Outcome::Hit);
+    let mut missing = tensors(&["a", "b"]);
+    missing.experiment.device = "old".to_owned();
+    missing.experiment.numerics = Some("bf16".to_owned());
+    let record = project.run(&missing);
+    assert_eq!(record.stage("a").unwrap().outcome, Outcome::Hit);
+    let failure = record.stage("b").unwrap().failure.as_ref().unwrap();
+    assert!(failure.message.contains("it is too old"), "{failure:?}");
 }
 
 #[test]
@@ -303,7 +320,7 @@ fn two_stages_never_have_the_device_at_once() {
     let (_, most, mut order) = running.into_inner().unwrap();
     assert_eq!(most, 1);
     order.sort();
-    assert_eq!(order, ["a", "b", "c", "d"], "each starts once, however often it was parked");
+    assert_eq!(order, ["a", "b", "c", "d"], "each starts once, however often it was waiting");
 }
 
 #[test]

@@ -7,10 +7,11 @@ use petgraph::graph::DiGraph;
 
 use super::*;
 use crate::status::{Forecast, Freshness};
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
 use simpipe_base::seed::Seed;
 use simpipe_plan::{Edge, Node};
-use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, Stage};
+use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, Policy, Port, Stage};
 use simpipe_store::{GcPolicy, RunState};
 
 params! {
@@ -40,7 +41,7 @@ impl Stage for Roll {
         vec![Port::new("a", Kind::Report, &["out.txt"])]
     }
 
-    fn infer(_: &RollParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(_: &RollParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
         Ok(Facts::Report)
     }
 

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use super::*;
 use crate::frozen::ChangedSource;
 use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
 use simpipe_base::params;
-use simpipe_stage::{
-    Bound, Ctx, Facts, InputFacts, Kind, ParamIssue, Policy, Port, SourceDigest, SourceFinder, Stage, StageError,
-};
+use simpipe_stage::{Bound, Ctx, Facts, InputFacts, Kind, Policy, Port, SourceDigest, SourceFinder, Stage, StageError};
 
 params! {
     /// Of [`Copier`].
@@ -41,7 +40,7 @@ impl Stage for Copier {
         Vec::new()
     }
 
-    fn infer(_: &CopierParams, _: &InputFacts) -> Result<Facts, Vec<ParamIssue>> {
+    fn infer(_: &CopierParams, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
         Ok(Facts::Report)
     }
 

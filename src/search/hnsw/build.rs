@@ -8,8 +8,9 @@ use super::super::method::Hnsw;
 use super::super::rough::Rough;
 use super::super::top_k::{key, position};
 use super::connect::connect;
-use super::layers::Growing;
-use super::walk::{Pool, Visited, beam};
+use super::kept::Kept;
+use super::layers::{Growing, Layers, positions};
+use super::walk::{Pool, Room, beam};
 use simpipe_artifact::Graph;
 
 /// Layers of a vector above the lowest, at most.
@@ -37,11 +38,11 @@ pub(crate) fn build(rough: &Rough<'_>, params: &Hnsw, stop: &(dyn Fn() -> bool +
         let size = done.min((count / LARGEST_BATCH).max(1)).min(count - done);
         let batch = &order[done..done + size];
         // A batch of many takes long: whoever wants to stop is asked for each of it.
-        let of_row = |row: &u32, visited: &mut Visited| match stop() {
+        let of_row = |row: &u32, room: &mut Room| match stop() {
             true => Vec::new(),
-            false => neighbours(&layers, rough, params, *row, &|_| true, visited),
+            false => neighbours(&layers, rough, params, *row, |_| true, room),
         };
-        let found: Vec<Vec<Linked>> = batch.par_iter().map(|row| pool.with(|visited| of_row(row, visited))).collect();
+        let found: Vec<Vec<Linked>> = batch.par_iter().map(|row| pool.with(|room| of_row(row, room))).collect();
         if stop() {
             return Err(SearchError::Stopped);
         }
@@ -53,19 +54,19 @@ pub(crate) fn build(rough: &Rough<'_>, params: &Hnsw, stop: &(dyn Fn() -> bool +
 }
 
 /// Where a vector belongs, layer by layer from above, among those that count.
-pub(super) fn neighbours(
-    layers: &Growing,
+pub(super) fn neighbours<K: Kept>(
+    layers: &Layers<K>,
     rough: &Rough<'_>,
     params: &Hnsw,
     row: u32,
-    counts: &dyn Fn(u32) -> bool,
-    visited: &mut Visited,
+    counts: impl Fn(u32) -> bool,
+    room: &mut Room,
 ) -> Vec<Linked> {
-    let (query, own) = (rough.row(row), layers.levels[row as usize]);
-    let mut from = layers.descend(rough, query, own, visited);
+    let (query, own) = (rough.row(row), layers.kept.level(row).unwrap_or(0));
+    let mut from = layers.descend(rough, query, own, room);
     let mut found = Vec::with_capacity(usize::from(own) + 1);
     for layer in (0..=own.min(layers.top())).rev() {
-        let near = beam(|row| layers.linked(row, layer), counts, rough, query, &from, params.build_width, visited);
+        let near = beam(|row| layers.places(row, layer), &counts, (rough, query), &from, params.build_width, room);
         if near.is_empty() {
             continue;
         }
@@ -111,8 +112,7 @@ fn add(layers: &mut Growing, rough: &Rough<'_>, batch: &[u32], found: &[Vec<Link
     let mut back: Vec<(u64, u64)> = Vec::new();
     for (&row, found) in batch.iter().zip(found) {
         for (layer, linked) in found {
-            let rows: Vec<u32> = linked.iter().map(|near| position(*near)).collect();
-            layers.link(row, *layer, &rows);
+            layers.link(row, *layer, &positions(linked));
             // The rough distance is the same both ways, to the bit.
             let with =
                 |near: u64| (u64::from(*layer) << 32 | u64::from(position(near)), near >> 32 << 32 | u64::from(row));
@@ -136,7 +136,7 @@ fn merged(layers: &Growing, rough: &Rough<'_>, new: &[(u64, u64)]) -> (u8, u32, 
     if all.len() > layers.most(layer) {
         all = chosen(rough, &all, layers.links, layers.most(layer));
     }
-    (layer, row, all.into_iter().map(position).collect())
+    (layer, row, positions(&all))
 }
 
 /// The highest layer of a vector: each has one more with the probability `1 / links`, so that layers thin out as fast as

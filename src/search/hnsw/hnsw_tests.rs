@@ -1,8 +1,10 @@
-use super::layers::Growing;
-use super::walk::Visited;
+use super::kept::Kept;
+use super::layers::Sharing;
+use super::walk::Room;
 use super::*;
 use crate::drawn::numbers;
 use crate::method::Hnsw;
+use crate::top_k::position;
 use simpipe_base::param;
 
 fn built(values: &[f32], dim: usize, params: &Hnsw) -> Graph {
@@ -30,16 +32,17 @@ fn every_vector_is_reached_and_no_list_is_too_long() {
     let params: Hnsw = param::from_json(&serde_json::json!({ "links": 4, "build-width": 50 })).unwrap();
     let layers = Fixed::new(built(&values, 8, &params));
     for layer in 0..=layers.top() {
-        let of_layer: Vec<u32> = (0..1500).filter(|row| layers.levels[*row as usize] >= layer).collect();
+        let of_layer: Vec<u32> = (0..1500).filter(|row| layers.kept.level(*row).unwrap() >= layer).collect();
         for row in &of_layer {
             let linked = layers.linked(*row, layer);
             assert!(linked.len() <= if layer == 0 { 8 } else { 4 } && !linked.contains(row));
-            assert!(linked.iter().all(|other| layers.levels[*other as usize] >= layer));
+            assert!(linked.iter().all(|other| layers.kept.level(*other).unwrap() >= layer));
         }
     }
     let rough = Rough::new(Rows::new(&values, 8).unwrap(), Distance::Euclidean);
     let pool = Pool::default();
-    let found = |row: &u32| pool.with(|visited| layers.near(&rough, rough.row(*row), 64, |_| true, visited)[0] == *row);
+    let nearest = |row: &u32| pool.with(|room| layers.near(&rough, rough.row(*row), 64, |_| true, room)[0]);
+    let found = |row: &u32| position(nearest(row)) == *row;
     let lost = (0..1500).filter(|row| !found(row)).count();
     assert!(lost <= 30, "{lost} vectors don't find themselves");
 }
@@ -51,14 +54,14 @@ fn nothing_one_and_two_are_graphs_too() {
         let values = numbers(count * 3);
         let layers = Fixed::new(built(&values, if count == 0 { 0 } else { 3 }, &params));
         let rough = Rough::new(Rows::new(&values, 3).unwrap(), Distance::Euclidean);
-        let found = Pool::default().with(|visited| layers.near(&rough, &[0.0; 3], 5, |_| true, visited));
+        let found = Pool::default().with(|room| layers.near(&rough, &[0.0; 3], 5, |_| true, room));
         assert_eq!(found.len(), count);
     }
 }
 
 /// Rows that a walk over all links of the lowest layer does not come to.
 fn lost(graph: &Graph) -> usize {
-    let mut layers = Growing::of(graph);
+    let mut layers = Sharing::of(graph);
     let mut lost = 0;
     let count = graph.levels.len();
     let values = vec![0.0; count];
@@ -107,6 +110,6 @@ fn links_that_lead_nowhere_are_passed_over() {
     (graph.lowest, graph.upper) = (changed(&graph.lowest).into(), changed(&graph.upper).into());
     let layers = Fixed::new(graph);
     let rough = Rough::new(Rows::new(&values, 4).unwrap(), Distance::Euclidean);
-    let found = layers.near(&rough, &[0.0; 4], 300, |_| true, &mut Visited::default());
-    assert!(found.iter().all(|row| *row < 300));
+    let found = layers.near(&rough, &[0.0; 4], 300, |_| true, &mut Room::default());
+    assert!(found.iter().all(|near| position(*near) < 300));
 }

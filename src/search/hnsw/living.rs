@@ -3,19 +3,29 @@
 //! Every vector hangs in a tree of links of the lowest layer that no other link takes the place of, so that each is reached
 //! whatever was added. A removed one is walked over and never found, until so many are gone that links to them are replaced by
 //! links to what they led to (Singh et al., *FreshDiskANN*, 2021, algorithm 4); then its place is free for another.
+//!
+//! A copy shares all memory but that of what is changed in one of the two, so whoever searches one is not waited for by whoever
+//! changes another. The same changes in the same order make the same graph.
+
+use std::sync::Arc;
+
+use simpipe_artifact::{Distance, Graph};
 
 use super::super::SearchError;
 use super::super::distance::Rows;
-use super::super::knn::{ExactSearch, Hit, Wanted};
+use super::super::knn::{Hit, Wanted};
+use super::super::marks::Marks;
 use super::super::method::Hnsw;
+use super::super::pieces::Pieces;
+use super::super::ranking::ranked_hits;
 use super::super::rough::Rough;
 use super::super::top_k::position;
 use super::super::vectors::Vectors;
 use super::build::{chosen, level, neighbours};
 use super::connect::{Tree, add, adopted, connect};
-use super::layers::Growing;
-use super::walk::{Pool, Visited};
-use simpipe_artifact::{Distance, Graph};
+use super::kept::Kept;
+use super::layers::{Sharing, positions};
+use super::walk::{Pool, Room};
 
 /// Removed vectors that are walked over, at least, before links to them are replaced.
 const FEW: usize = 64;
@@ -23,31 +33,29 @@ const FEW: usize = 64;
 const SHARE: usize = 4;
 
 /// Vectors that come and go, and the graph between them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LivingGraph {
     params: Hnsw,
     distance: Distance,
     dim: usize,
     /// Place after place; of a free one the numbers of whoever had it last.
-    vectors: Vec<f32>,
-    layers: Growing,
+    vectors: Pieces<f32>,
+    layers: Sharing,
     tree: Tree,
-    /// Whether the vector of a place is gone.
-    gone: Vec<bool>,
+    /// Places whose vectors are gone.
+    gone: Marks,
     /// Places that nothing leads to.
     free: Vec<u32>,
-    living: usize,
-    pool: Pool,
+    pool: Arc<Pool>,
 }
 
 impl LivingGraph {
     /// No vectors of a length.
     #[must_use]
     pub fn new(dim: usize, distance: Distance, params: Hnsw) -> Self {
-        let layers = Growing::unlinked(params.links, 0, Vec::new());
-        let (vectors, gone, free) = (Vec::new(), Vec::new(), Vec::new());
-        let (tree, pool) = (Tree::default(), Pool::default());
-        Self { params, distance, dim, vectors, layers, tree, gone, free, living: 0, pool }
+        let (layers, tree, pool) = (Sharing::new(params.links), Tree::of(0), Arc::default());
+        let (vectors, gone, free) = (Pieces::new(dim), Marks::default(), Vec::new());
+        Self { params, distance, dim, vectors, layers, tree, gone, free, pool }
     }
 
     /// Vectors and their [graph](super::graph), whose positions become places.
@@ -66,29 +74,46 @@ impl LivingGraph {
         if count == 0 {
             return Ok(made);
         }
-        made.layers = Growing::of(graph);
+        made.layers = Sharing::of(graph);
         made.tree = connect(&mut made.layers, &Rough::new(rows, distance), made.params.build_width, |_| true);
-        (made.vectors, made.gone, made.living) = (rows.all().to_vec(), vec![false; count], count);
+        made.vectors = Pieces::of(rows.dim(), rows.all());
         Ok(made)
+    }
+
+    /// No vectors, but what these have beside them.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self::new(self.dim, self.distance, self.params.clone())
     }
 
     /// Vectors that are there.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.living
+        self.vectors.len() - self.gone.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.living == 0
+        self.len() == 0
+    }
+
+    /// The places that there are, with and without a vector in them.
+    #[must_use]
+    pub const fn places(&self) -> usize {
+        self.vectors.len()
+    }
+
+    /// The places with a vector in them, in their order.
+    pub fn living(&self) -> impl Iterator<Item = u32> {
+        (0..u32::try_from(self.vectors.len()).unwrap_or(u32::MAX)).filter(|place| !self.gone.has(*place))
     }
 
     /// The vector at a place, scaled to unit length for the cosine distance; `None` where there is none.
     #[must_use]
     pub fn vector(&self, place: u32) -> Option<&[f32]> {
-        let there = self.gone.get(place as usize).is_some_and(|gone| !gone);
-        there.then(|| &self.vectors[place as usize * self.dim..][..self.dim])
+        let there = (place as usize) < self.vectors.len() && !self.gone.has(place);
+        there.then(|| self.vectors.row(place as usize))
     }
 
     /// Adds a vector; its place, which may be that of one that was removed.
@@ -98,27 +123,26 @@ impl LivingGraph {
     pub fn add(&mut self, vector: &[f32]) -> Result<u32, SearchError> {
         let ready = self.ready(vector)?;
         let place = self.place(ready.rows().row(0));
-        self.living += 1;
-        if self.living == 1 {
+        if self.len() == 1 {
             self.layers.entry = place;
             self.tree.set(place, place);
             return Ok(place);
         }
-        let Self { params, distance, dim, vectors, layers, tree, gone, pool, .. } = self;
-        let rough = Rough::new(Rows::checked(vectors, *dim), *distance);
-        let counts = |row: u32| row != place && !gone[row as usize];
-        let found = pool.with(|visited| neighbours(layers, &rough, params, place, &counts, visited));
+        let Self { params, distance, vectors, layers, tree, gone, pool, .. } = self;
+        let rough = Rough::of_pieces(vectors, *distance);
+        let counts = |row: u32| row != place && !gone.has(row);
+        let found = pool.with(|room| neighbours(layers, &rough, params, place, counts, room));
         for (layer, linked) in &found {
-            let rows: Vec<u32> = linked.iter().map(|near| position(*near)).collect();
+            let rows = positions(linked);
             layers.link(place, *layer, &rows);
             rows.iter().for_each(|row| link_back(layers, tree, &rough, (*row, *layer), place));
         }
         let nearest: Vec<u32> = layers.linked(place, 0).to_vec();
         let parent = nearest.into_iter().find(|near| add(layers, tree, *near, place));
         let parent =
-            parent.unwrap_or_else(|| adopted(layers, &rough, tree, place, params.build_width, &mut Visited::default()));
+            parent.unwrap_or_else(|| adopted(layers, &rough, tree, place, params.build_width, &mut Room::default()));
         tree.set(place, parent);
-        if layers.levels[place as usize] > layers.top() {
+        if layers.kept.level(place) > Some(layers.top()) {
             // Walks begin at the highest: what they began at before hangs on it now.
             let before = layers.entry;
             tree.set(place, place);
@@ -139,11 +163,10 @@ impl LivingGraph {
         if self.vector(place).is_none() {
             return false;
         }
-        self.gone[place as usize] = true;
-        self.living -= 1;
-        if self.living == 0 {
-            *self = Self::new(self.dim, self.distance, self.params.clone());
-        } else if self.gone.len() - self.living - self.free.len() > FEW.max(self.living / SHARE) {
+        self.gone.set(place);
+        if self.is_empty() {
+            *self = self.emptied();
+        } else if self.gone.len() - self.free.len() > FEW.max(self.len() / SHARE) {
             self.replace_gone();
         }
         true
@@ -155,14 +178,21 @@ impl LivingGraph {
     /// As [`LivingGraph::add`].
     pub fn nearest(&self, query: &[f32], k: usize, width: usize) -> Result<Vec<Hit>, SearchError> {
         let ready = self.ready(query)?;
-        let (query, rows) = (ready.rows().row(0), Rows::checked(&self.vectors, self.dim));
-        if self.living == 0 {
-            return Ok(Vec::new());
-        }
-        let rough = Rough::new(rows, self.distance);
-        let counts = |row: u32| !self.gone[row as usize];
-        let found = self.pool.with(|visited| self.layers.near(&rough, query, width.max(k), counts, visited));
-        Ok(ExactSearch::unprepared(rows, self.distance).rank(query, &Wanted { k, ..Wanted::default() }, found))
+        Ok(self.walk(ready.rows().row(0), &Wanted { k, ..Wanted::default() }, width))
+    }
+
+    /// The same of a query that is ready for the distance.
+    pub(crate) fn walk(&self, query: &[f32], wanted: &Wanted, width: usize) -> Vec<Hit> {
+        let counts = |row: u32| !self.gone.has(row) && wanted.counts(row);
+        let rough = Rough::of_pieces(&self.vectors, self.distance);
+        let found = self.pool.with(|room| self.layers.near(&rough, query, width.max(wanted.k), counts, room));
+        ranked_hits(self.distance, query, positions(&found), |row| self.vectors.row(row as usize), wanted.k)
+    }
+
+    /// The `k` nearest vectors, each of which is compared.
+    pub(crate) fn compare_all(&self, query: &[f32], wanted: &Wanted) -> Vec<Hit> {
+        let rows = self.living().filter(|row| wanted.counts(*row)).collect();
+        ranked_hits(self.distance, query, rows, |row| self.vectors.row(row as usize), wanted.k)
     }
 
     fn ready<'v>(&self, vector: &'v [f32]) -> Result<Vectors<'v>, SearchError> {
@@ -175,58 +205,59 @@ impl LivingGraph {
     /// A place with a vector in it and no links.
     fn place(&mut self, vector: &[f32]) -> u32 {
         if let Some(place) = self.free.pop() {
-            self.vectors[place as usize * self.dim..][..self.dim].copy_from_slice(vector);
-            self.gone[place as usize] = false;
+            self.vectors.row_mut(place as usize).copy_from_slice(vector);
+            self.gone.clear(place);
             return place;
         }
-        let place = self.gone.len();
-        self.vectors.extend_from_slice(vector);
-        self.gone.push(false);
-        self.layers.push(level(place, self.params.links));
+        let place = self.vectors.len();
+        self.vectors.push(vector);
+        self.layers.kept.push(level(place, self.params.links), self.params.links);
         u32::try_from(place).unwrap_or(u32::MAX)
     }
 
     /// Replaces links to what is gone, and frees its places.
     fn replace_gone(&mut self) {
-        let Self { params, distance, dim, vectors, layers, tree, gone, free, .. } = self;
-        let rough = Rough::new(Rows::checked(vectors, *dim), *distance);
-        let all = || (0..gone.len()).filter_map(|row| u32::try_from(row).ok());
-        for layer in 0..=layers.levels.iter().copied().max().unwrap_or(0) {
-            for row in all().filter(|row| !gone[*row as usize]) {
-                let linked = layers.linked(row, layer);
-                if linked.iter().all(|to| !gone[*to as usize]) {
-                    continue;
-                }
-                let through = linked.iter().filter(|to| gone[**to as usize]).flat_map(|to| layers.linked(*to, layer));
-                let mut rows: Vec<u32> = linked.iter().chain(through).copied().collect();
-                rows.retain(|to| *to != row && !gone[*to as usize]);
-                rows.sort_unstable();
-                rows.dedup();
-                let mut near = Vec::new();
-                rough.to(rough.row(row), &rows, &mut Vec::new(), &mut near);
-                near.sort_unstable();
-                let linked: Vec<u32> =
-                    chosen(&rough, &near, layers.links, layers.most(layer)).into_iter().map(position).collect();
-                layers.link(row, layer, &linked);
+        let living: Vec<u32> = self.living().collect();
+        let Self { params, distance, vectors, layers, tree, gone, free, .. } = self;
+        let rough = Rough::of_pieces(vectors, *distance);
+        for layer in 0..=layers.kept.highest() {
+            for row in &living {
+                replace_links(layers, &rough, gone, (*row, layer));
             }
         }
         free.clear();
-        for row in all().filter(|row| gone[*row as usize]) {
-            (0..=layers.levels[row as usize]).for_each(|layer| layers.link(row, layer, &[]));
+        for row in gone.iter() {
+            (0..=layers.kept.level(row).unwrap_or(0)).for_each(|layer| layers.link(row, layer, &[]));
             free.push(row);
         }
-        if gone[layers.entry as usize] {
-            let highest = all()
-                .filter(|row| !gone[*row as usize])
-                .max_by_key(|row| (layers.levels[*row as usize], u32::MAX - row));
+        if gone.has(layers.entry) {
+            let highest = living.iter().copied().max_by_key(|row| (layers.kept.level(*row), u32::MAX - row));
             layers.entry = highest.unwrap_or(0);
         }
-        *tree = connect(layers, &rough, params.build_width, |row| !gone[row as usize]);
+        *tree = connect(layers, &rough, params.build_width, |row| !gone.has(row));
     }
 }
 
+/// Replaces a vector's links to what is gone by links to what that leads to.
+fn replace_links(layers: &mut Sharing, rough: &Rough<'_>, gone: &Marks, (row, layer): (u32, u8)) {
+    let linked = layers.linked(row, layer);
+    if linked.iter().all(|to| !gone.has(*to)) {
+        return;
+    }
+    let through = linked.iter().filter(|to| gone.has(**to)).flat_map(|to| layers.linked(*to, layer));
+    let mut rows: Vec<u32> = linked.iter().chain(through).copied().collect();
+    rows.retain(|to| *to != row && !gone.has(*to));
+    rows.sort_unstable();
+    rows.dedup();
+    let mut near = Vec::new();
+    rough.to(rough.row(row), &rows, &mut Vec::new(), &mut near);
+    near.sort_unstable();
+    let linked = positions(&chosen(rough, &near, layers.links, layers.most(layer)));
+    layers.link(row, layer, &linked);
+}
+
 /// Links a vector back to a new one; what hangs on it alone keeps its link.
-fn link_back(layers: &mut Growing, tree: &Tree, rough: &Rough<'_>, (row, layer): (u32, u8), new: u32) {
+fn link_back(layers: &mut Sharing, tree: &Tree, rough: &Rough<'_>, (row, layer): (u32, u8), new: u32) {
     let mut linked = layers.linked(row, layer).to_vec();
     if linked.contains(&new) {
         return;

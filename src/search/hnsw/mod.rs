@@ -8,6 +8,7 @@
 
 mod build;
 mod connect;
+mod kept;
 mod layers;
 pub mod living;
 mod walk;

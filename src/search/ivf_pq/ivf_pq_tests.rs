@@ -31,7 +31,7 @@ fn scores_are_the_distances_where_nothing_is_rounded_away() {
                 assert!((f64::from(*score) - expected).abs() < 1e-4, "{distance:?}: {score} {expected}");
             }
         }
-        let all = made.best(query, 40, 1);
+        let all = made.best(query, 40, 1, &Marks::default());
         assert_eq!(all.len(), 40, "as many lists are looked through as it takes");
         let mut sorted = all;
         sorted.sort_unstable();
@@ -56,9 +56,9 @@ fn the_codes_are_the_same_from_any_number_of_threads() {
 #[test]
 fn nothing_and_copies_are_coded_too() {
     let none = products(&[], 0, Distance::Cosine, &serde_json::json!({}));
-    assert!(none.best(&[], 3, 1).is_empty());
+    assert!(none.best(&[], 3, 1, &Marks::default()).is_empty());
     let copies = products(&[0.5; 4 * 30], 4, Distance::SquaredEuclidean, &serde_json::json!({}));
-    assert_eq!(copies.best(&[0.5; 4], 30, 3).len(), 30);
+    assert_eq!(copies.best(&[0.5; 4], 30, 3, &Marks::default()).len(), 30);
     let params: IvfPq = param::defaults();
     let rows = Rows::new(&[0.5; 40], 4).unwrap();
     let stopped = Products::new(rows, Distance::Cosine, &params, &|| true);

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::SearchError;
 use super::distance::Rows;
 use super::drawn::sample;
+use super::marks::Marks;
 use super::method::IvfPq;
 use super::top_k::{key, position, ranked};
 use super::wide::widest;
@@ -105,7 +106,7 @@ impl Products {
     }
 
     /// The rows with the best scores in the lists of the nearest centres; of all of them where these hold fewer.
-    pub(super) fn best(&self, query: &[f32], count: usize, probes: usize) -> Vec<u32> {
+    pub(super) fn best(&self, query: &[f32], count: usize, probes: usize, gone: &Marks) -> Vec<u32> {
         let made = &self.made;
         if made.rows.is_empty() {
             return Vec::new();
@@ -125,6 +126,9 @@ impl Products {
             widest(|| self.score(&table, key(list), places.clone(), &mut scores));
             for (score, row) in scores.iter().zip(&made.rows[places]) {
                 let one = ranked(*score, *row);
+                if gone.has(*row) {
+                    continue;
+                }
                 if best.len() < count {
                     best.push(one);
                 } else if best.peek().is_some_and(|last| one < *last) {

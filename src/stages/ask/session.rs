@@ -1,14 +1,13 @@
 //! Many questions to one index that changes: the search is prepared once, rows are added beside it and taken away. Every
 //! answer is made by the same function as that of a single question.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Asker, EmbeddingRows, embedded, pixels_of};
-use simpipe_artifact::{Image, IndexRows};
-use simpipe_search::beside::{both, gathered, merged};
+use simpipe_artifact::Image;
+use simpipe_search::beside::{gathered, merged};
 use simpipe_search::knn::{Hit, Wanted};
-use simpipe_search::{Answer, Beside, ExactSearch, Searcher, Vectors};
+use simpipe_search::{Answer, Beside, Searcher, Vectors};
 use simpipe_stage::StageError;
 
 /// An index that is ready to be asked again and again.
@@ -28,7 +27,7 @@ pub struct Found {
     pub rows: Vec<u32>,
 }
 
-/// Rows that an image may not find: of the index, of what was added.
+/// Rows of its own image that an image may not find: of the index, of what was added.
 type Excluded = (Arc<[u32]>, Arc<[u32]>);
 
 impl Asker {
@@ -87,18 +86,10 @@ impl Session<'_> {
 
     fn excluded(&self, images: &[Image], beside: &Beside) -> Vec<Excluded> {
         if !self.asker.params.leave_one_out {
-            return vec![(beside.gone.clone(), beside.dead.clone()); images.len()];
+            return vec![Excluded::default(); images.len()];
         }
-        let mut same: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
-        for (row, digest) in (0..).zip(&beside.added.digest) {
-            same.entry(digest).or_default().push(row);
-        }
-        let own = self.asker.excluded(images);
-        let of = |(image, own): (&Image, Arc<[u32]>)| {
-            let added = same.get(image.digest().to_string().as_str()).map_or(&[][..], Vec::as_slice);
-            (both(&own, &beside.gone), both(&beside.dead, added))
-        };
-        images.iter().zip(own).map(of).collect()
+        let added = |image: &Image| beside.added.find(&image.digest().to_string()).into_iter().collect();
+        images.iter().zip(self.asker.excluded(images)).map(|(image, own)| (own, added(image))).collect()
     }
 
     fn look_up(
@@ -117,7 +108,7 @@ impl Session<'_> {
             deep.iter().zip(excluded).map(|(&k, both)| Wanted { k, excluded: of(both).clone() }).collect()
         };
         let unsearchable = |error| embedded::unsearchable(&error);
-        let near_added = self.among_added(&asked, &wanted(|both| &both.1), beside).map_err(unsearchable)?;
+        let near_added = beside.added.nearest(asked.rows(), &wanted(|both| &both.1)).map_err(unsearchable)?;
         let rows = self.asker.vectors();
         let first = u32::try_from(index.label.len()).unwrap_or(u32::MAX);
         let answer = |query: usize, hits: &[Hit]| {
@@ -131,21 +122,6 @@ impl Session<'_> {
             let rows = hits.iter().take(answer.neighbours.len()).map(|hit| hit.row).collect();
             (Found { answer, rows }, settled)
         };
-        self.searcher.map(asked.rows(), &wanted(|both| &both.0), answer).map_err(unsearchable)
-    }
-
-    /// The nearest of the added rows to each query; nothing where there are none.
-    fn among_added(
-        &self,
-        asked: &Vectors<'_>,
-        wanted: &[Wanted],
-        beside: &Beside,
-    ) -> Result<Vec<Vec<Hit>>, simpipe_search::SearchError> {
-        let IndexRows { vectors, dim, label, .. } = &beside.added;
-        if label.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows = simpipe_search::distance::Rows::new(vectors, *dim)?;
-        ExactSearch::unprepared(rows, self.asker.distance).map(asked.rows(), wanted, |_, hits| hits.to_vec())
+        self.searcher.map_living(asked.rows(), &wanted(|both| &both.0), &beside.gone, answer).map_err(unsearchable)
     }
 }

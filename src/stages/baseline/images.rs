@@ -130,7 +130,7 @@ fn values(ctx: &Ctx<'_>, ids: &[u64], dim: usize) -> Result<Vec<f32>, StageError
         }
         for (at, place) in places.into_iter().enumerate() {
             let to = &mut values[place * dim..(place + 1) * dim];
-            to.iter_mut().zip(pixels.image(at)).for_each(|(to, pixel)| *to = f32::from(*pixel));
+            to.iter_mut().zip(pixels.image(at).iter()).for_each(|(to, pixel)| *to = f32::from(*pixel));
         }
     }
     Ok(values)

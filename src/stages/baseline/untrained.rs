@@ -7,7 +7,7 @@ use crate::train::{Train, first_images};
 use simpipe_artifact::{Embeddings, IndexInfo, IndexRows, ModelFile, Samples, read_json};
 use simpipe_base::param;
 use simpipe_base::seed::Seed;
-use simpipe_nn::{Batch, Batches, EMBED_BATCH, LayerSpec, Network, device, images_to_start_from};
+use simpipe_nn::{Batch, Batches, EMBED_BATCH, LayerSpec, Network, device, images_to_start_from, onnx_networks};
 use simpipe_search::Vectors;
 use simpipe_stage::{Ctx, Stage, StageError};
 
@@ -83,6 +83,11 @@ fn start(ctx: &Ctx<'_>, seed: Seed) -> Result<Maybe<Network>, StageError> {
         let reason = issues.first().map_or_else(String::new, |issue| issue.message.clone());
         StageError::failed(format!("the layers of the model can't be read: {reason}"))
     })?;
+    if onnx_networks(&layers).next().is_some() {
+        let reason = "The network begins with an ONNX file, which nobody can draw at random: plug a `train` with `epochs = 0` into \
+                      `frozen`.";
+        return Ok(Err(reason.to_owned()));
+    }
     let network = Network::build(&layers, model.input, seed, &device)
         .map_err(|issues| StageError::failed(issues.first().map_or_else(String::new, |issue| issue.message.clone())))?;
     let mut network = network.with_numerics(device::numerics(ctx.numerics()));
@@ -117,7 +122,7 @@ impl First {
                 let message = format!("the model takes images of the shape {input:?}, found {:?}", pixels.shape);
                 return Err(StageError::failed(message));
             }
-            places.into_iter().enumerate().for_each(|(at, place)| images[place] = pixels.image(at).to_vec());
+            places.into_iter().enumerate().for_each(|(at, place)| images[place] = pixels.image(at).into_owned());
         }
         Ok(Self { images })
     }

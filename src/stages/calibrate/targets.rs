@@ -97,7 +97,8 @@ impl Param for Targets {
             let kebab = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
             if !kebab || name.is_empty() || name.starts_with('-') || name.ends_with('-') {
                 let message = format!("`{name}` can't name a cutpoint");
-                issues.push(Issue::at(&entry.key, &path, message).help("write small letters, digits and `-`: `p95`"));
+                issues
+                    .push(Issue::at(&entry.key, &path, message).help("use lower-case letters, digits and `-`: `p95`"));
             } else if name == OPTIMAL {
                 let message = format!("the cutpoint `{OPTIMAL}` is the best value of the metric, not a target");
                 issues.push(Issue::at(&entry.key, &path, message).help("choose another name"));

@@ -8,10 +8,12 @@ use simpipe_artifact::{
     DecodedFrom, Decodings, ExamplesSummary, ExamplesWriter, FileNames, FileNamesWriter, in_order_of_examples,
 };
 use simpipe_base::digest::Digest;
-use simpipe_data::DataError;
+use simpipe_base::issue::Issue;
 use simpipe_data::source::{Access, Example, Load, Loaded, SourceFacts, Step};
 use simpipe_data::split::{Division, Listed, Split, Undivided};
-use simpipe_stage::{Ctx, ParamIssue, Progress, SourceDigest, StageError};
+use simpipe_data::{DataError, Storage};
+use simpipe_picture::DecodeOptions;
+use simpipe_stage::{Ctx, Progress, SourceDigest, StageError};
 
 /// Things that a message names; the rest is counted.
 const NAMED: usize = 20;
@@ -22,6 +24,8 @@ pub(super) struct Loading<'a> {
     pub(super) rule: &'a Split,
     /// What an earlier result has.
     pub(super) earlier: Option<Decodings>,
+    /// Which images are kept as the files that they came as.
+    pub(super) storage: &'a Storage,
 }
 
 /// What was read.
@@ -42,11 +46,11 @@ impl Loading<'_> {
         let images = if self.rule.looks_at_all() { self.look_at_all(ctx)? } else { Vec::new() };
         let classes = known.classes.as_deref().unwrap_or_default();
         let refused = |problems: Vec<_>| {
-            StageError::from(problems.into_iter().map(|problem| issue(problem, self.rule)).collect::<Vec<ParamIssue>>())
+            StageError::from(problems.into_iter().map(|problem| issue(problem, self.rule)).collect::<Vec<Issue>>())
         };
         let columns = self.expect_column(&known)?;
         let mut division = self.rule.division(classes, listed, &images).map_err(refused)?;
-        let mut tables = Tables::new(ctx, columns);
+        let mut tables = Tables::new(ctx, columns, self.source.decoding());
         let loaded = self.with(ctx, |access| {
             self.source.load(access, &mut |example| {
                 let digest = || example.image.digest();
@@ -79,7 +83,7 @@ impl Loading<'_> {
     /// A column of a source that could not tell its columns before.
     fn expect_column<'a>(&self, known: &'a SourceFacts) -> Result<&'a [String], StageError> {
         let undivided = Undivided { columns: Some(&known.columns), ..Default::default() };
-        let problems: Vec<ParamIssue> = match self.rule {
+        let problems: Vec<Issue> = match self.rule {
             Split::Group(_) | Split::Column(_) => {
                 self.rule.problems(undivided).into_iter().map(|problem| issue(problem, self.rule)).collect()
             }
@@ -113,6 +117,7 @@ impl Loading<'_> {
             on_read: &|name, digest| ctx.has_read(SourceDigest { name: name.to_owned(), digest }),
             column: self.rule.column(),
             earlier: self.earlier.as_ref(),
+            storage: self.storage,
         };
         work(&access).map_err(stage_error)
     }
@@ -126,7 +131,7 @@ fn expect_met(listed: &Listed) -> Result<(), StageError> {
     }
     let message = format!("{} listed images are not in the source: {}", unmet.len(), named(&unmet));
     let help = "write the paths of files inside the source, with `/` between the parts; `sources.parquet` has them";
-    Err(ParamIssue::new("split.list", message).help(help).into())
+    Err(Issue::of("split.list", message).help(help).into())
 }
 
 fn named(things: &[String]) -> String {
@@ -153,9 +158,9 @@ struct Tables {
 }
 
 impl Tables {
-    fn new(ctx: &Ctx<'_>, columns: &[String]) -> Self {
+    fn new(ctx: &Ctx<'_>, columns: &[String], decoding: Option<DecodeOptions>) -> Self {
         Self {
-            examples: ExamplesWriter::new(&ctx.output("examples.parquet")).telling(columns),
+            examples: ExamplesWriter::new(&ctx.output("examples.parquet")).telling(columns).decoding(decoding),
             names: FileNamesWriter::new(&ctx.output(FileNames::FILE)),
             waiting: BTreeMap::new(),
             decoded_from: ctx.output(DecodedFrom::FILE),
@@ -173,7 +178,7 @@ impl Tables {
             let placed: usize = self.waiting.values().map(Vec::len).sum();
             let (count, total) = (self.unplaced.len(), self.unplaced.len() + placed);
             let message = format!("{count} of {total} images are in no split: {}", named(&self.unplaced));
-            return Err(ParamIssue::new("split", message).help("let the rule name a split for each image").into());
+            return Err(Issue::of("split", message).help("make the rule name a split for every image").into());
         }
         let (names, from): (Vec<String>, Vec<Option<DecodedFrom>>) =
             in_order_of_examples(self.waiting).flat_map(|(_, examples)| examples).unzip();

@@ -9,11 +9,15 @@ use simpipe_stage::Ctx;
 /// Classes that a message names; the rest is counted.
 const NAMED: usize = 5;
 
+/// What comes of an image in two splits, long after this.
+const REFUSED: &str = "`evaluate` and `match` refuse to look up what was trained on or is indexed: take the copies out, or set \
+                       `allow-overlap = true` there";
+
 /// Files that can't be read.
 pub(super) fn of_files(read: &Read, ctx: &Ctx<'_>) {
     if let Some(first) = read.skipped.first() {
         let count = read.skipped.len();
-        ctx.warn(format!("{count} files can't be read and are left out, the first is `{first}`: see dataset.json"));
+        ctx.warn(format!("{count} files can't be read and are skipped, the first is `{first}`: see dataset.json"));
     }
 }
 
@@ -51,12 +55,14 @@ impl Copies {
     /// What tells their classes apart is wrong in one of the two.
     fn in_two_classes(&self, examples: &Examples, classes: &[String]) -> Option<String> {
         let differ = |(one, other): &&(usize, usize)| examples.label[*one] != examples.label[*other];
-        let mut pairs = self.pairs.iter().filter(differ);
-        let (one, other) = *pairs.next()?;
-        let images = images(1 + pairs.count());
+        let pairs: Vec<&(usize, usize)> = self.pairs.iter().filter(differ).collect();
+        let &&(one, other) = pairs.first()?;
+        let images = images(pairs.len());
         let class = |row: usize| name(classes, examples.label[row]);
+        let across = pairs.iter().filter(|(one, other)| examples.split[*one] != examples.split[*other]).count();
+        let more = if across > 0 { format!(" ({across} of them in two splits: {REFUSED})") } else { String::new() };
         Some(format!(
-            "{images} in two classes, pixel for pixel: example {one} is `{}` and example {other} is `{}`",
+            "{images} in two classes, pixel for pixel: example {one} is `{}` and example {other} is `{}`{more}",
             class(one),
             class(other)
         ))
@@ -72,7 +78,7 @@ impl Copies {
         let images = images(1 + pairs.count());
         let (here, there) = (&examples.split[one], &examples.split[other]);
         Some(format!(
-            "{images} in two splits, pixel for pixel: example {one} is in `{here}` and example {other} in `{there}`"
+            "{images} in two splits, pixel for pixel: example {one} is in `{here}` and example {other} in `{there}` ({REFUSED})"
         ))
     }
 
@@ -136,10 +142,14 @@ mod tests {
             of_examples(&examples, &classes),
             [
                 "1 image is in two classes, pixel for pixel: example 3 is `b` and example 4 is `c`",
-                "1 image is in two splits, pixel for pixel: example 0 is in `test` and example 1 in `train`",
+                "1 image is in two splits, pixel for pixel: example 0 is in `test` and example 1 in `train` (`evaluate` and `match` \
+                 refuse to look up what was trained on or is indexed: take the copies out, or set `allow-overlap = true` there)",
                 "1 class has one image alone, which no other can be found by: `c`",
             ]
         );
+        let across = Examples { split: texts(&["test", "train", "train", "train", "test"]), ..examples.clone() };
+        let told = of_examples(&across, &classes).remove(0);
+        assert!(told.contains("example 4 is `c` (1 of them in two splits: `evaluate` and `match` refuse"), "{told}");
         let apart = Examples { digest: texts(&["1", "2", "3", "4", "5"]), label: vec![0, 0, 1, 1, 1], ..examples };
         assert!(of_examples(&apart, &classes).is_empty());
         let twice = Examples { digest: texts(&["1", "2", "3", "3", "5"]), ..apart };

@@ -8,8 +8,9 @@ use super::{BACKBONE, EmbedParams, EmbedView, load_network, read_pixels};
 use crate::cached::{self, Cached, of_other_split};
 use crate::embedded::foreign;
 use simpipe_artifact::{EmbeddingsInfo, ImageSet, ModelFile, ModelName, Samples};
+use simpipe_base::issue::Issue;
 use simpipe_nn::Pixels;
-use simpipe_stage::{Ctx, InputFacts, ModelFacts, ParamIssue, SamplesFacts, StageError};
+use simpipe_stage::{Ctx, InputFacts, ModelFacts, SamplesFacts, StageError};
 
 /// The files of embeddings that are taken as features.
 pub(super) const FILES: &[&str] = &["embeddings.parquet", EmbeddingsInfo::FILE, ImageSet::TRAINED_ON];
@@ -46,8 +47,8 @@ impl Given {
     fn features(ctx: &Ctx<'_>, model: &ModelFile, ids: &[u64]) -> Result<Self, StageError> {
         let cached = Cached::read(ctx, cached::PORT)?;
         if model.features.as_ref() != Some(&cached.features()) {
-            let message = "the features are not made as those that the model was trained on";
-            let help = "plug embeddings of the same model, made with the same parameters, into `embeddings`";
+            let message = "the features were not made like those that the model was trained on";
+            let help = "connect embeddings of the same model, made with the same parameters, to `embeddings`";
             return Err(StageError::failed(message).with_help(help));
         }
         let seen = ImageSet::read(ctx.input(cached::PORT, ImageSet::TRAINED_ON))?;
@@ -89,25 +90,24 @@ pub(super) fn problems(
     inputs: &InputFacts,
     model: &ModelFacts,
     pool: &SamplesFacts,
-) -> Vec<ParamIssue> {
+) -> Vec<Issue> {
     let mut issues = Vec::new();
     let features = inputs.embeddings(cached::PORT);
     let backbone = inputs.model(BACKBONE);
-    let whole = |message: &str| ParamIssue::new("", message);
+    let whole = |message: &str| Issue::of("", message);
     match (features, model.takes_features) {
         (Some(_), false) => issues.push(
-            whole("the model takes images, but features are plugged in")
-                .help("plug `dataset` in place of `embeddings`, or a model that is trained on features into `model`"),
+            whole("the model takes images, but features are connected")
+                .help("connect `dataset` instead of `embeddings`, or a model that was trained on features to `model`"),
         ),
-        (None, true) if backbone.is_none() => {
-            issues.push(whole("the model takes the features of another model, but images are plugged in").help(
-                "plug these features into `embeddings` in place of `dataset`, or the other model into `backbone`",
-            ))
-        }
+        (None, true) if backbone.is_none() => issues.push(
+            whole("the model takes the features of another model, but images are connected")
+                .help("connect these features to `embeddings` instead of `dataset`, or the other model to `backbone`"),
+        ),
         _ => {}
     }
     if backbone.is_some() && (features.is_some() || !model.takes_features) {
-        let message = "a model at `backbone` makes features of images, and here nobody takes any";
+        let message = "a model at `backbone` turns images into features, but nothing here takes features";
         issues.push(whole(message).help("leave `backbone` out"));
     }
     if let Some(features) = features {
@@ -121,12 +121,12 @@ pub(super) fn problems(
 }
 
 /// Views are of images: features are what they are.
-fn of_images(params: &EmbedParams) -> Vec<ParamIssue> {
+fn of_images(params: &EmbedParams) -> Vec<Issue> {
     let at = params.views.iter().position(|view| *view != EmbedView::Identity);
     let issue = at.map(|at| {
         let message = format!("`{}` is a view of an image, and the model takes features", params.views[at].name());
         let help = "leave it out here, and set `views` of the stage that makes the features";
-        ParamIssue::new(format!("views[{at}]"), message).help(help)
+        Issue::of(format!("views[{at}]"), message).help(help)
     });
     issue.into_iter().collect()
 }

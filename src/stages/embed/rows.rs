@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::used::Used;
 use simpipe_data::augment::mirror;
 use simpipe_nn::{Embedder, Network, to_bytes};
 use simpipe_search::vectors;
@@ -55,8 +54,8 @@ impl<'a> Rows<'a> {
 
     /// The same of images, where the networks take features that another one makes of these.
     #[must_use]
-    pub(super) fn behind(self, backbone: Option<&'a Used>) -> Self {
-        Self { backbone: backbone.map(|backbone| Box::new(backbone.rows())), ..self }
+    pub(super) fn behind(self, backbone: Option<Rows<'a>>) -> Self {
+        Self { backbone: backbone.map(Box::new), ..self }
     }
 
     /// Length of a row.

@@ -1,7 +1,8 @@
 //! Which layers an embedding is taken from, by name or by place.
 
+use simpipe_artifact::LayerSummary;
+use simpipe_base::issue::Issue;
 use simpipe_base::suggest;
-use simpipe_stage::{LayerSummary, ParamIssue};
 
 /// A layer of the outermost list whose output is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(super) struct Tap {
 
 /// The layers that are named, each with the path of the parameter that names it, in a table of layers; the last one where
 /// none is named.
-pub(super) fn taps(named: &[(String, &str)], rows: &[LayerSummary]) -> Result<Vec<Tap>, Vec<ParamIssue>> {
+pub(super) fn taps(named: &[(String, &str)], rows: &[LayerSummary]) -> Result<Vec<Tap>, Vec<Issue>> {
     if named.is_empty() {
         return Ok(rows.iter().filter_map(|row| tap(row, rows)).next_back().into_iter().collect());
     }
@@ -26,11 +27,11 @@ pub(super) fn taps(named: &[(String, &str)], rows: &[LayerSummary]) -> Result<Ve
     for (parameter, name) in named {
         match found(name, rows) {
             Ok(tap) if taps.contains(&tap) => {
-                let message = format!("`{name}` is taken already: it is `{}`", tap.path);
-                issues.push(ParamIssue::new(parameter, message).help("leave it out: each layer is taken once"));
+                let message = format!("`{name}` is listed already as `{}`", tap.path);
+                issues.push(Issue::of(parameter, message).help("leave it out: each layer is used once"));
             }
             Ok(tap) => taps.push(tap),
-            Err((message, help)) => issues.push(ParamIssue::new(parameter, message).help(help)),
+            Err((message, help)) => issues.push(Issue::of(parameter, message).help(help)),
         }
     }
     if issues.is_empty() { Ok(taps) } else { Err(issues) }
@@ -62,11 +63,11 @@ fn found(name: &str, rows: &[LayerSummary]) -> Result<Tap, (String, String)> {
     let Some(row) = rows.iter().find(is_meant) else {
         return Err((format!("the model has no layer `{name}`"), suggest::help(name, &can_be_taken)));
     };
-    let help = format!("take one of {}", suggest::one_of(&can_be_taken));
+    let help = format!("choose one of {}", suggest::one_of(&can_be_taken));
     let sides = row.output.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
     match tap(row, rows) {
         Some(tap) => Ok(tap),
-        None if place(row).is_none() => Err((format!("`{name}` stands inside another layer (`{}`)", row.path), help)),
+        None if place(row).is_none() => Err((format!("`{name}` is inside another layer (`{}`)", row.path), help)),
         None => Err((format!("`{name}` gives a map of {sides}, but an embedding is a vector"), help)),
     }
 }
@@ -79,6 +80,7 @@ mod tests {
         let row = |name: &str, path: &str, output: &[usize]| LayerSummary {
             name: name.to_owned(),
             path: path.to_owned(),
+            input: Vec::new(),
             output: output.to_vec(),
             parameters: 0,
         };
@@ -123,7 +125,7 @@ mod tests {
         );
         assert_eq!(
             one("conv2d-2").unwrap_err(),
-            format!("`conv2d-2` stands inside another layer (`layers.1.residual.body.0.conv2d`); {ways}")
+            format!("`conv2d-2` is inside another layer (`layers.1.residual.body.0.conv2d`); {ways}")
         );
         for name in ["", "5", "layers", "layers.9", "layers.1.residual.body.0"] {
             assert!(one(name).is_err(), "{name}");
@@ -135,6 +137,6 @@ mod tests {
         let twice: Vec<_> = names.iter().enumerate().map(|(at, name)| (format!("layers[{at}]"), *name)).collect();
         let issues = taps(&twice, &rows()).unwrap_err();
         assert_eq!(issues.iter().map(|issue| issue.path.as_str()).collect::<Vec<_>>(), ["layers[2]", "layers[3]"]);
-        assert_eq!(issues[0].message, "`layers.3.dense` is taken already: it is `layers.3.dense`");
+        assert_eq!(issues[0].message, "`layers.3.dense` is listed already as `layers.3.dense`");
     }
 }

@@ -7,8 +7,9 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::embedded;
 use simpipe_artifact::Distance;
+use simpipe_artifact::{LayerSummary, ModelSummary};
 use simpipe_base::param;
-use simpipe_stage::{IndexFacts, LayerSummary, ModelFacts, SamplesFacts};
+use simpipe_stage::{IndexFacts, ModelFacts, SamplesFacts};
 
 fn params(json: Json) -> EmbedParams {
     param::from_json(&json).unwrap()
@@ -18,6 +19,7 @@ fn summary() -> ModelSummary {
     let row = |name: &str, at: usize, output: &[usize]| LayerSummary {
         name: name.to_owned(),
         path: format!("layers.{at}.{name}"),
+        input: Vec::new(),
         output: output.to_vec(),
         parameters: 0,
     };

@@ -4,7 +4,6 @@ use super::EmbedParams;
 use super::rows::{EmbedView, Rows};
 use super::taps::taps;
 use super::{first, tapped};
-use crate::train::stage_summary;
 use simpipe_artifact::ModelUse;
 use simpipe_base::param;
 use simpipe_nn::{Input, LayerSpec, Network, infer_shapes};
@@ -24,7 +23,7 @@ pub fn use_of(
         .map_err(|issues| StageError::failed(issues.first().map_or_else(String::new, |issue| issue.message.clone())))?;
     let summary = infer_shapes(input, layers)
         .map_err(|issues| StageError::failed(issues.first().map_or_else(String::new, |issue| issue.message.clone())))?;
-    let taps = params.taps(Some(&stage_summary(&summary))).map_err(first)?.unwrap_or_default();
+    let taps = params.taps(Some(&summary)).map_err(first)?.unwrap_or_default();
     Ok(params.model_use(&taps))
 }
 
@@ -47,7 +46,7 @@ impl Used {
         };
         let views = model_use.views.iter().map(view).collect::<Result<_, _>>()?;
         let named: Vec<(String, &str)> = model_use.layers.iter().map(|path| (String::new(), path.as_str())).collect();
-        let taps = taps(&named, &stage_summary(network.summary()).layers).map_err(first)?;
+        let taps = taps(&named, &network.summary().layers).map_err(first)?;
         Ok(Self { networks: tapped(network, &taps)?, views, normalize: model_use.normalize, backbone: None })
     }
 
@@ -59,6 +58,6 @@ impl Used {
 
     /// What makes rows of images.
     pub(crate) fn rows(&self) -> Rows<'_> {
-        Rows::new(&self.networks, &self.views, self.normalize).behind(self.backbone.as_deref())
+        Rows::new(&self.networks, &self.views, self.normalize).behind(self.backbone.as_deref().map(Self::rows))
     }
 }

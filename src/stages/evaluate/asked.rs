@@ -50,7 +50,7 @@ impl Wish {
             }
             AnyMetric::Rank(_) => {}
             _ if average.is_some() => {
-                let message = format!("`{name}` is no mean over queries, so nothing can stand behind a `/`");
+                let message = format!("`{name}` is not a mean over queries, so nothing may follow a `/`");
                 return refused(message, &format!("write `{name}`"));
             }
             _ => {}

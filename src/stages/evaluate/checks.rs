@@ -8,15 +8,12 @@ use super::lookup::Lookup;
 use super::{Params, breakdown, embedded};
 use crate::{class_groups, leak};
 use simpipe_artifact::{Distance, ExcludedInfo};
+use simpipe_base::issue::Issue;
 use simpipe_metric::registry::AnyMetric;
-use simpipe_stage::{EmbeddingsFacts, IndexFacts, ParamIssue, SamplesFacts, StageError};
+use simpipe_stage::{EmbeddingsFacts, IndexFacts, SamplesFacts, StageError};
 
 /// Every problem that facts show.
-pub(super) fn issues(
-    params: &Params,
-    index: Option<&IndexFacts>,
-    queries: Option<&EmbeddingsFacts>,
-) -> Vec<ParamIssue> {
+pub(super) fn issues(params: &Params, index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Vec<Issue> {
     let mut issues = Vec::new();
     let range = embedded::select(params.slice, queries.and_then(|facts| facts.range.as_ref()));
     let range = range.map_err(|issue| issues.push(issue)).unwrap_or_default();
@@ -46,19 +43,19 @@ pub(super) fn issues(
 }
 
 /// A figure that is asked for again.
-fn twice(params: &Params) -> Vec<ParamIssue> {
+fn twice(params: &Params) -> Vec<Issue> {
     let usual = params.average.of_metric();
     let repeated =
         |at: &usize| params.metrics[..*at].iter().any(|wish| wish.meant(usual) == params.metrics[*at].meant(usual));
     let issue = |at: usize| {
-        let message = format!("`{}` is asked for twice", params.metrics[at].written());
-        ParamIssue::new(format!("metrics[{at}]"), message).help("leave one of them out")
+        let message = format!("`{}` is repeated", params.metrics[at].written());
+        Issue::of(format!("metrics[{at}]"), message).help("leave one of them out")
     };
     (0..params.metrics.len()).filter(repeated).map(issue).collect()
 }
 
 /// Figures of more neighbours than the index holds.
-fn too_deep(params: &Params, indexed: Option<usize>, left_out: usize) -> Vec<ParamIssue> {
+fn too_deep(params: &Params, indexed: Option<usize>, left_out: usize) -> Vec<Issue> {
     let wanted = |metric: AnyMetric| match metric {
         // Where nothing is relevant, only a depth that the name says is left.
         AnyMetric::Rank(metric) => Some(metric.depth(0)).filter(|depth| *depth < usize::MAX),
@@ -72,28 +69,28 @@ fn too_deep(params: &Params, indexed: Option<usize>, left_out: usize) -> Vec<Par
 }
 
 /// Categories of classes, where the data is known and has none.
-fn no_categories(params: &Params, index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<ParamIssue> {
+fn no_categories(params: &Params, index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> Option<Issue> {
     params.breakdown.as_ref()?;
     let has_column = |columns: &Vec<String>| columns.iter().any(|column| column == breakdown::COLUMN);
     let columns = queries.and_then(|queries| queries.pool.columns.as_ref());
     let classes = index?.pool.classes.as_ref().filter(|_| !columns.is_some_and(has_column))?;
-    let help = "leave `breakdown` out, or bring a dataset with a column `category`, or whose classes have groups";
+    let help = "leave out `breakdown`, or use a dataset with a column `category` or with classes in groups";
     class_groups::groups(classes).is_none().then(|| class_groups::none("breakdown").help(help))
 }
 
-fn rerank(params: &Params, distance: Option<Distance>, indexed: Option<usize>, left_out: usize) -> Vec<ParamIssue> {
+fn rerank(params: &Params, distance: Option<Distance>, indexed: Option<usize>, left_out: usize) -> Vec<Issue> {
     let Some(rerank) = &params.rerank else { return Vec::new() };
     let mut issues = Vec::new();
     let is_mean = |wish: &Wish| matches!(wish.metric(), Some(AnyMetric::Rank(_)));
     if !params.metrics.iter().any(is_mean) {
-        let message = "no metric of ranked neighbours is asked for, so there is nothing that re-ranking changes";
-        issues.push(ParamIssue::new("rerank", message).help("add one to `metrics`, such as \"map@r\""));
+        let message = "no metric of ranked neighbours is listed, so re-ranking has no effect";
+        issues.push(Issue::of("rerank", message).help("add one to `metrics`, such as \"map@r\""));
     }
     if let Some(distance) = distance.filter(|distance| !rerank.distances().contains(distance)) {
         let names: Vec<&str> = rerank.distances().iter().map(|distance| distance.name()).collect();
-        let message = format!("`{}` does not re-rank by the distance `{}`", rerank.name(), distance.name());
-        let help = format!("give the index the `distance` {}", simpipe_base::suggest::one_of(&names));
-        issues.push(ParamIssue::new("rerank", message).help(help));
+        let message = format!("`{}` does not work with the distance `{}`", rerank.name(), distance.name());
+        let help = format!("set `distance` of the index to {}", simpipe_base::suggest::one_of(&names));
+        issues.push(Issue::of("rerank", message).help(help));
     }
     let deep = rerank.neighbours().into_iter();
     issues.extend(deep.filter_map(|(key, wanted)| {
@@ -104,7 +101,7 @@ fn rerank(params: &Params, distance: Option<Distance>, indexed: Option<usize>, l
 }
 
 /// What the classes of two pools show: only what is certain whatever their slices hold.
-fn labels(params: &Params, index: &IndexFacts, queries: &EmbeddingsFacts) -> Vec<ParamIssue> {
+fn labels(params: &Params, index: &IndexFacts, queries: &EmbeddingsFacts) -> Vec<Issue> {
     let of = |pool: &SamplesFacts| pool.labels.as_ref().map(|labels| labels.iter().copied().collect::<BTreeSet<i32>>());
     let (Some(indexed), Some(asked)) = (of(&index.pool), of(&queries.pool)) else { return Vec::new() };
     let needs =
@@ -122,14 +119,14 @@ fn labels(params: &Params, index: &IndexFacts, queries: &EmbeddingsFacts) -> Vec
     issues
 }
 
-fn one_class(path: &str) -> ParamIssue {
-    ParamIssue::new(path, "index and queries hold images of one class only, so that every neighbour is right")
+fn one_class(path: &str) -> Issue {
+    Issue::of(path, "index and queries hold images of one class only, so every neighbour is right")
         .help("give both pools at least two classes")
 }
 
-fn no_unknown(path: &str, name: &str) -> ParamIssue {
+fn no_unknown(path: &str, name: &str) -> Issue {
     let message = format!("`{name}` needs queries whose class the index does not hold, but it holds the class of each");
-    ParamIssue::new(path, message).help("leave some classes out of the index: give its pool a shorter `class-list`")
+    Issue::of(path, message).help("leave some classes out of the index: give its pool a shorter `class-list`")
 }
 
 /// What only the data shows.
@@ -148,12 +145,12 @@ pub(super) fn of_data(groups: &Groups, lookup: &Lookup<'_>, excluded: Option<&Ex
     if let Some((path, name)) = nothing_to_find.into_iter().next().filter(|_| lone == lookup.labels.len()) {
         if let Some(ExcludedInfo { same, .. }) = excluded.filter(|info| info.emptied > 0) {
             let message = format!("`{name}` has nothing to find: all others of a query's class are of its {same} too");
-            let help = format!("leave `exclude` out, or bring images of each class from more than one {same}");
-            return Err(ParamIssue::new("exclude", message).help(help).into());
+            let help = format!("leave out `exclude`, or use images of each class from more than one {same}");
+            return Err(Issue::of("exclude", message).help(help).into());
         }
         let message = format!("`{name}` needs queries whose class the index holds, but it holds the class of none");
         let help = "look the queries up in an index of their classes, or in themselves with `leave-one-out = true`";
-        return Err(ParamIssue::new(path.as_str(), message).help(help).into());
+        return Err(Issue::of(path.as_str(), message).help(help).into());
     }
     match groups.open_set.first().filter(|_| lone == 0) {
         Some(asked) => Err(no_unknown(&asked.path, &asked.metric.name()).into()),

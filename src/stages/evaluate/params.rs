@@ -24,7 +24,7 @@ choice! {
 }
 
 choice! {
-    /// What figures are told apart by, beside the classes.
+    /// Groups for separate means, in addition to classes.
     pub enum Breakdown {
         /// The category of a query's class, such as the kind of a product or the alphabet of a letter: the column `category`
         /// of the data; where that has none, what stands before the last `/` of the class's name.
@@ -36,10 +36,10 @@ choice! {
 params! {
     /// How intervals are computed: the percentile bootstrap (Efron, 1979) over classes and queries.
     pub struct Resampled {
-        /// Resampled figures; 2,000 settle the ends of a 95 % interval to about a twentieth of its width.
+        /// Number of resamples; 2,000 determine the ends of a 95 % interval to about a twentieth of its width.
         #[aka("n_resamples", "samples", "repetitions", "n_boot", "iterations")]
         draws: usize = 2000 => check::between(10, 100_000),
-        /// The share of resampled figures within the interval.
+        /// The share of resampled values within the interval.
         #[aka("confidence", "confidence_level", "coverage")]
         level: f64 = 0.95 => check::inside(0.0, 1.0),
     }
@@ -63,41 +63,40 @@ params! {
         /// whose class the index may lack: `auroc`, `dir@1far`, `oscr`. Of who finds whom: `hubness@K`, `antihubs@K`. Of the
         /// queries' embeddings: `nmi`, `ami`, `ari` (of k-means with as many clusters as classes), `alignment`,
         /// `uniformity`, `effective-rank`, `silhouette`.
-        #[aka("scores", "figures", "measures", "metric")]
+        #[aka("scores", "figures", "measures", "metric", "k", "top_k", "topk", "ks")]
         metrics: Vec<Wish> = Wish::usual() => check::not_empty(),
-        /// Positions in the queries' pool; all of them must be embedded.
+        /// Positions in the queries' pool; all must be embedded.
         #[aka("range", "subset", "positions", "rows")]
         slice: Slice = Slice::All,
-        /// Whether queries that are in the index are left out of their own neighbours, copies of the image included: how
-        /// retrieval benchmarks look a test set up in itself.
+        /// Whether queries that are in the index are left out of their own neighbours, together with copies of the
+        /// image. This is how retrieval benchmarks look up a test set in itself.
         #[aka("loo", "exclude_self", "ignore_self", "embeddings_come_from_same_source")]
         leave_one_out: bool = false,
-        /// Whether queries may be images that are in the index, where they find themselves at distance 0, or that the model
-        /// was trained on: flattering, and said so.
+        /// Whether queries may be images that are in the index (where they match themselves at distance 0) or that the
+        /// model was trained on. The results are then flattering, and the report says so.
         allow_overlap: bool = false,
-        /// What a query weighs in the means over queries.
+        /// How much a query weighs in means over queries.
         average: Average = Average::Micro,
-        /// Which other indexed images a query does not look at, beside itself with `leave-one-out`; for data that has the
+        /// Further indexed images that a query ignores, in addition to itself with `leave-one-out`; for data with the
         /// column.
         #[aka("ignore", "filter", "exclude_same")]
         exclude: Option<Exclude> = None,
-        /// What means over queries are told apart by, beside the classes; for data with a column `category`,
-        /// or whose classes are called `category/class`.
+        /// Groups for separate means over queries, in addition to classes; for data with a column `category`, or with
+        /// class names of the form `category/class`.
         #[aka("by", "group_by", "stratify")]
         breakdown: Option<Breakdown> = None,
-        /// How neighbours are ranked anew from each other's neighbours; figures of ranked neighbours are then given before
-        /// and after it.
+        /// How neighbours are re-ranked by their own neighbours. Ranking metrics are then given before and after.
         #[aka("reranking", "rerank_method")]
         rerank: Option<Rerank> = None,
-        /// Pairs of one class, and as many of two classes, that pair metrics look at: all where there are no more, else
+        /// Number of pairs of one class, and of two classes each, for pair metrics: all if there are no more, else
         /// drawn at random.
         #[aka("n_pairs", "max_pairs", "num_pairs")]
         pairs: usize = 100_000 => check::between(1, 10_000_000),
         /// How intervals are computed.
         #[aka("confidence", "confidence_interval", "interval", "resampling")]
         bootstrap: Resampled = defaults(),
-        /// Any text: another one gives other random draws at the same seed.
-        #[aka("seed", "random_state", "random_seed")]
+        /// Any text. A different one gives different random draws with the same seed.
+        #[aka("random_state", "random_seed")]
         stream: Option<String> = None,
     }
 }

@@ -8,11 +8,11 @@ use simpipe_search::distance::{Rows, between};
 use simpipe_search::vectors;
 
 choice! {
-    /// What is indexed of the embeddings.
+    /// A summary of the embeddings to index.
     pub enum Reduce {
-        /// One vector a class, the mean of its examples, and for the cosine distance scaled to unit length: as many vectors as
-        /// classes, however many examples there are (Snell, Swersky and Zemel, 2017: prototypes). Each stands under the number of
-        /// the example that is nearest to it, whose image shows the class.
+        /// One vector per class, the mean of its examples, scaled to unit length for the cosine distance (Snell,
+        /// Swersky and Zemel, 2017: prototypes). Each has the number of the example that is nearest to it, whose image
+        /// illustrates the class.
         #[aka("prototypes", "class-means", "class-centers", "centers")]
         "centroids" => Centroids,
     }

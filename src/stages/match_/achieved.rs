@@ -37,7 +37,7 @@ pub(super) fn achieved(
     let interval = interval.map_err(|error| StageError::failed(error.to_string()))?;
     ctx.stop_if_cancelled()?;
     if interval.is_none() && !queries.is_empty() {
-        ctx.warn(format!("no query is there to measure `{name}` on: what the cutpoint achieves is not known"));
+        ctx.warn(format!("there is no query to measure `{name}` on, so it is not known what the cutpoint achieves"));
     }
     Ok(interval.map(|interval| Achieved {
         metric: name.clone(),

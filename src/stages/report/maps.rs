@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::ReportParams;
 use simpipe_artifact::{Projection, ProjectionInfo, read_json};
+use simpipe_base::issue::Issue;
 use simpipe_report::FigureSpec;
 use simpipe_report::figure::{self, Method};
-use simpipe_stage::{Ctx, InputFacts, Kind, ParamIssue, Port, ProjectionFacts, StageError};
+use simpipe_stage::{Ctx, InputFacts, Kind, Port, ProjectionFacts, StageError};
 
 /// A port is called as the method whose projection it takes.
 pub(super) const fn port(method: &'static str) -> Port {
@@ -26,12 +27,12 @@ pub(super) fn read(ctx: &Ctx<'_>) -> Result<BTreeMap<String, (ProjectionInfo, Pr
 
 /// Figures that no projection plugged in can give, and projections of another method than their port's. Where none is
 /// plugged in, the report computes what figures ask for.
-pub(super) fn issues(params: &ReportParams, inputs: &InputFacts) -> Vec<ParamIssue> {
+pub(super) fn issues(params: &ReportParams, inputs: &InputFacts) -> Vec<Issue> {
     let plugged: BTreeMap<&str, &ProjectionFacts> =
         Method::NAMES.iter().filter_map(|method| Some((*method, inputs.projection(method)?))).collect();
     let foreign = plugged.iter().filter(|(port, facts)| **port != facts.method).map(|(port, facts)| {
         let message = format!("the port `{port}` takes a projection by {port}, but is given one by {}", facts.method);
-        ParamIssue::new("", message).help(format!("plug it into the port `{}`", facts.method))
+        Issue::of("", message).help(format!("plug it into the port `{}`", facts.method))
     });
     let maps = params.figures.iter().enumerate().filter_map(|(at, figure)| match figure {
         FigureSpec::Projection(map) => Some((at, map)),
@@ -44,20 +45,20 @@ pub(super) fn issues(params: &ReportParams, inputs: &InputFacts) -> Vec<ParamIss
     foreign.chain(missing).collect()
 }
 
-fn not_plugged(at: usize, map: &figure::Projection, plugged: &BTreeMap<&str, &ProjectionFacts>) -> ParamIssue {
+fn not_plugged(at: usize, map: &figure::Projection, plugged: &BTreeMap<&str, &ProjectionFacts>) -> Issue {
     let (method, others) = (map.method.name(), plugged.keys().copied().collect::<Vec<_>>().join("` and `"));
     let message = format!("no `project` stage is plugged into the port `{method}`, only into `{others}`");
-    ParamIssue::new(format!("figures[{at}].projection.method"), message).help(format!(
+    Issue::of(format!("figures[{at}].projection.method"), message).help(format!(
         "plug one of `method = \"{method}\"` into the port `{method}` of this stage, or leave the figure out"
     ))
 }
 
 /// A figure of more points than were placed.
-fn too_few(at: usize, map: &figure::Projection, facts: &ProjectionFacts) -> Option<ParamIssue> {
+fn too_few(at: usize, map: &figure::Projection, facts: &ProjectionFacts) -> Option<Issue> {
     let wanted = facts.of.map_or(map.count, |of| map.count.min(of));
     (wanted > facts.most).then(|| {
         let message = format!("{wanted} embeddings are to be shown, but `project` places {}", facts.most);
-        ParamIssue::new(format!("figures[{at}].projection.count"), message).help(format!(
+        Issue::of(format!("figures[{at}].projection.count"), message).help(format!(
             "choose `count` of at most {}, or raise `count` of the stage plugged into the port `{}`",
             facts.most,
             map.method.name()

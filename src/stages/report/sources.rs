@@ -10,8 +10,9 @@ use simpipe_artifact::{
     DatasetInfo, Examples, FileNames, IMAGES, Image, ImageSet, NearCopies, NearCopiesInfo, NearCopy, read_json,
 };
 use simpipe_base::digest::Digest;
+use simpipe_base::issue::Issue;
 use simpipe_report::{FoundCopies, Provenance, ReportData};
-use simpipe_stage::{Ctx, InputFacts, Kind, ParamIssue, Port, StageError};
+use simpipe_stage::{Ctx, InputFacts, Kind, Port, StageError};
 
 /// Files of a dataset that the report reads.
 pub(super) const DATASET_FILES: &[&str] = &[EXAMPLES, IMAGES, "dataset.json", FileNames::FILE];
@@ -32,7 +33,7 @@ pub(super) fn ports() -> Vec<Port> {
 }
 
 /// Examples whose images are in none of the datasets that are plugged in.
-pub(super) fn unplugged(inputs: &InputFacts) -> Vec<ParamIssue> {
+pub(super) fn unplugged(inputs: &InputFacts) -> Vec<Issue> {
     let plugged = |port: &str| inputs.dataset(port).map(|facts| facts.identity.as_str());
     let home = plugged("dataset");
     let training = inputs.samples("sampler").map(|facts| facts.dataset.as_str());

@@ -15,7 +15,7 @@ fn params(json: Json) -> ReportParams {
     param::from_json(&json).unwrap()
 }
 
-fn infer(json: Json, count: Option<usize>, neighbours: usize) -> Vec<ParamIssue> {
+fn infer(json: Json, count: Option<usize>, neighbours: usize) -> Vec<Issue> {
     let facts = Facts::Matches(MatchesFacts { count, neighbours });
     let inputs = InputFacts(BTreeMap::from([("matches".to_owned(), facts)]));
     Report::infer(&params(json), &inputs).err().unwrap_or_default()
@@ -48,10 +48,11 @@ fn the_tutorials_figures_are_read() {
     ] });
     let read = params(spec).figures;
     let mut defaults = FigureSpec::all();
-    defaults[2] = read[2].clone();
+    defaults[4] = read[2].clone();
     // The tutorial has neither probabilities nor what came after it.
     defaults.retain(|figure| match figure {
         FigureSpec::Reliability | FigureSpec::DistanceHistogram | FigureSpec::Roc | FigureSpec::Det => false,
+        FigureSpec::LearningRate | FigureSpec::PairDistances => false,
         FigureSpec::Neighbours(neighbours) => neighbours.order == Order::Label,
         _ => true,
     });

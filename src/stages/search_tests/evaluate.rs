@@ -97,7 +97,7 @@ fn queries_in_the_index_are_refused_left_out_or_told_apart() {
     let metrics = json!(["recall@1", "recall@2"]);
     let error = world.evaluate(&json!({ "metrics": metrics })).unwrap_err();
     let expected =
-        "`slice`: 4 queries are in the index too, and would find themselves (query 10 is example 10 of the index";
+        "`slice`: 4 queries are also in the index and would match themselves (query 10 is example 10 of the index";
     assert!(error.to_string().starts_with(expected), "{error}");
     let (found, warnings) = world.evaluate(&json!({ "metrics": metrics, "allow-overlap": true })).unwrap();
     assert_eq!((found["recall@1"], found["disjoint.recall@1"], found["overlap"]), (5.0 / 6.0, 0.5, 4.0));
@@ -144,7 +144,7 @@ fn means_are_told_apart_by_the_category_of_the_class() {
     assert_eq!(figures, [("canine", 0.0), ("feline", 1.0)]);
     assert!(found.values().all(|figures| figures.len() == 1 && figures["recall@1"].queries == 1), "{found:?}");
     let error = named(["cat", "dog"]).unwrap_err().to_string();
-    assert_eq!(error, "the data has no groups: its classes are not called `group/class`");
+    assert_eq!(error, "the data has no groups: its class names do not have the form `group/class`");
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn what_only_the_data_shows_is_refused_at_its_metric() {
     let known = refused(&[(1.0, 0), (2.0, 1)], json!(["recall@1", "auroc"]));
     assert!(known.starts_with("`metrics[1]`: `auroc` needs queries whose class the index does not hold"), "{known}");
     let nan = refused(&[(1.0, 0), (f32::NAN, 1)], json!(["recall@1"]));
-    assert_eq!(nan, "the embedding of example 101 (row 1) holds a number that is not finite");
+    assert_eq!(nan, "the embedding of example 101 (row 1) contains a number that is not finite");
 
     let world = World::new();
     world.embed("validation", 10, &[(0.0, 0), (1.0, 0), (2.0, 0), (3.0, 0), (4.0, 0)], false);
@@ -322,7 +322,7 @@ fn the_same_inputs_give_the_same_bytes_whatever_the_threads() {
     assert_eq!(bytes(1), bytes(3));
 }
 
-fn issues(params: &Json, facts: &InputFacts) -> Vec<ParamIssue> {
+fn issues(params: &Json, facts: &InputFacts) -> Vec<Issue> {
     let params: Params = param::from_json(params).unwrap();
     Evaluate::infer(&params, facts).err().unwrap_or_default()
 }
@@ -331,7 +331,7 @@ fn issues(params: &Json, facts: &InputFacts) -> Vec<ParamIssue> {
 fn an_evaluation_is_checked_before_anything_runs() {
     assert_eq!(issues(&json!({}), &facts(200, 200..1000, true)), []);
     let shared = issues(&json!({}), &facts(200, 0..1000, true));
-    assert_eq!(shared[0].message, "200 queries are in the index too, and would find themselves");
+    assert_eq!(shared[0].message, "200 queries are also in the index and would match themselves");
     for key in ["allow-overlap", "leave-one-out"] {
         assert_eq!(issues(&json!({ key: true }), &facts(200, 0..1000, true)), []);
     }
@@ -346,7 +346,7 @@ fn an_evaluation_is_checked_before_anything_runs() {
     let left_out = json!({ "metrics": ["recall@4"], "leave-one-out": true });
     assert_eq!(paths(left_out, &facts(4, 0..4, true)), ["metrics[0]"]);
     let twice = json!({ "metrics": ["map@r", "map@r/macro", "map@r/micro"] });
-    assert_eq!(issues(&twice, &small)[0].message, "`map@r/micro` is asked for twice");
+    assert_eq!(issues(&twice, &small)[0].message, "`map@r/micro` is repeated");
     let rerank = json!({ "metrics": ["map@r"], "rerank": { "k-reciprocal": { "k1": 5, "k2": 2 } } });
     assert_eq!(paths(rerank, &small), ["rerank.k-reciprocal.k1"]);
     assert_eq!(paths(json!({ "metrics": ["nmi"], "rerank": { "query-expansion": { "k": 2 } } }), &small), ["rerank"]);
@@ -361,7 +361,7 @@ fn an_evaluation_is_checked_before_anything_runs() {
     assert_eq!(excluded(&small), [], "not known yet");
     assert_eq!(excluded(&with(&small, &["group"])), []);
     let issue = excluded(&with(&small, &["source"])).remove(0);
-    assert!(issue.path == "exclude" && issue.unavailable && issue.message == "the data has no column `group`");
+    assert!(issue.path == "exclude" && issue.is_unavailable() && issue.message == "the data has no column `group`");
     assert_eq!(issue.help.as_deref(), Some("it has `source`: did you mean \"same-source\"?"));
     assert_eq!(excluded(&with(&facts(200, 0..1000, true), &["group"])), [], "its group may hold each query itself");
     let mut named = facts(4, 4..10, true);
@@ -369,7 +369,7 @@ fn an_evaluation_is_checked_before_anything_runs() {
         index.pool.classes = Some(vec!["cat".to_owned(), "dog".to_owned()]);
     }
     let issue = issues(&json!({ "metrics": ["map@r"], "breakdown": "category" }), &named).remove(0);
-    assert!(issue.path == "breakdown" && issue.unavailable && issue.message.starts_with("the data has no groups"));
+    assert!(issue.path == "breakdown" && issue.is_unavailable() && issue.message.starts_with("the data has no groups"));
     assert_eq!(issues(&json!({ "metrics": ["map@r"], "breakdown": "category" }), &with(&named, &["category"])), []);
 }
 
@@ -382,8 +382,8 @@ fn distances_that_re_ranking_does_not_know_are_refused() {
         index.distance = Distance::Manhattan;
     }
     let issue = issues(&rerank, &facts).remove(0);
-    assert_eq!(issue.message, "`query-expansion` does not re-rank by the distance `manhattan`");
-    assert_eq!(issue.help.as_deref(), Some("give the index the `distance` `cosine` or `inner-product`"));
+    assert_eq!(issue.message, "`query-expansion` does not work with the distance `manhattan`");
+    assert_eq!(issue.help.as_deref(), Some("set `distance` of the index to `cosine` or `inner-product`"));
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn issues(params: Json, labels: i32, embedded: usize, per_class: &[usize], class
         ..DatasetFacts::default()
     });
     let inputs = InputFacts(BTreeMap::from([("embeddings".to_owned(), embeddings), ("dataset".to_owned(), dataset)]));
-    let found: Vec<ParamIssue> = FewShot::infer(&params, &inputs).err().unwrap_or_default();
+    let found: Vec<Issue> = FewShot::infer(&params, &inputs).err().unwrap_or_default();
     found.into_iter().map(|issue| (issue.path, issue.message)).collect()
 }
 
@@ -121,15 +121,15 @@ fn what_is_known_at_check_is_refused_there() {
         issues.remove(0)
     };
     let (path, message) = one(json!({ "ways": 4 }), 60);
-    assert_eq!((path.as_str(), message.as_str()), ("ways", "an episode takes 4 classes, but the pool has 3"));
+    assert_eq!((path.as_str(), message.as_str()), ("ways", "an episode needs 4 classes, but the pool has 3"));
     let (path, message) = one(json!({ "ways": 3, "queries": 10 }), 60);
     assert_eq!(path, "queries");
-    assert_eq!(message, "an episode takes 11 examples of each of 3 classes, but 2 have as many");
+    assert_eq!(message, "an episode needs 11 examples of each of 3 classes, but 2 have that many");
     let (path, message) = one(json!({ "ways": 2, "queries": 10 }), 21);
-    assert_eq!((path.as_str(), message.as_str()), ("queries", "an episode takes 22 examples, but there are 21"));
+    assert_eq!((path.as_str(), message.as_str()), ("queries", "an episode needs 22 examples, but there are 21"));
     let (path, message) = one(json!({ "ways": 3, "queries": 2, "by": "group" }), 60);
     assert_eq!(path, "ways");
-    assert_eq!(message, "an episode takes 3 classes of one group, but none has more than 2");
+    assert_eq!(message, "an episode needs 3 classes of one group, but none has more than 2");
     let none = issues(json!({ "ways": 2, "queries": 2, "by": "group" }), 2, 60, &[20, 20], &["cat", "dog"]);
     assert_eq!(none[0].0, "by");
 }
@@ -150,7 +150,7 @@ fn examples_that_were_trained_on_are_refused_or_told_of() {
     let allowed = read(json!({ "allow-overlap": true }));
     assert!(FewShot::infer(&allowed, &inputs).is_ok());
     let warned = FewShot::warnings(&allowed, &inputs).remove(0).message;
-    assert!(warned.starts_with("episodes are drawn from the examples that the model is trained on"), "{warned}");
+    assert!(warned.starts_with("episodes are drawn from examples that the model was trained on"), "{warned}");
 
     // Another dataset's copy: only the bytes tell.
     let world = apart();

@@ -20,9 +20,9 @@ fn an_index_that_is_to_be_searched_otherwise_is_refused() {
         edit(&world, "index", "index.json", "search", search.clone());
         for error in [world.calibrate(&json!({}), "training").unwrap_err(), world.matched(&json!({})).unwrap_err()] {
             let name = search.as_str().unwrap();
-            let expected = format!("the index is to be searched by `{name}`, which this program does not know");
+            let expected = format!("the index uses the search `{name}`, which this version does not know");
             assert_eq!(error.to_string(), expected);
-            assert_eq!(error.help(), Some("use the simpipe that made it, or make the index again"));
+            assert_eq!(error.help(), Some("use the version of simpipe that made it, or make the index again"));
         }
     }
 }
@@ -34,6 +34,6 @@ fn files_of_a_newer_format_are_refused() {
         edit(&world, stage, file, "format", json!(2));
         let error = world.matched(&json!({ "leave-one-out": true })).unwrap_err();
         assert!(error.to_string().ends_with("has format 2, this program reads format 1"), "{error}");
-        assert_eq!(error.help(), Some("use the simpipe that wrote it, or a newer one"));
+        assert_eq!(error.help(), Some("use the version of simpipe that wrote it, or a newer one"));
     }
 }

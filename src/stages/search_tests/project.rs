@@ -63,5 +63,5 @@ fn cosine_is_of_directions_and_a_slice_must_be_embedded() {
     assert!(placed.point[1..].windows(2).all(|two| two[0] == two[1]), "{:?}", placed.point);
     let params = json!({ "slice": { "begin": 0, "size": 7 } });
     let error = world.run::<Project>(&params, &[("embeddings", "validation")], "project").unwrap_err();
-    assert_eq!(error.to_string(), "`slice`: positions 0..7 are not all embedded: 0..6 are");
+    assert_eq!(error.to_string(), "`slice`: `slice` selects positions 0..7, but only 0..6 were embedded");
 }

@@ -189,7 +189,7 @@ fn codes_of_another_search_are_refused() {
     std::fs::copy(world.folder("other").join(Codes::FILE), world.folder("index").join(Codes::FILE)).unwrap();
     let plugs = [("index", "index"), ("queries", "held-out")];
     let error = world.run::<Calibrate>(&json!({}), &plugs, "calibrate").unwrap_err().to_string();
-    assert!(error.contains("codes.bin has the codes of another search than `int8`"), "{error}");
+    assert!(error.contains("codes.bin has the codes of a search other than `int8`"), "{error}");
 }
 
 #[test]

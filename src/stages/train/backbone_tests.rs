@@ -52,7 +52,7 @@ fn a_file_of_the_architecture_fits_behind_any_prefix_and_its_classifier_is_said(
         assert_eq!(problems(&params), [""; 0]);
         let facts = [("sampler".to_owned(), Facts::Samples(samples(Some([20, 20, 3]))))];
         let warnings = Train::warnings(&params, &InputFacts(facts.into()));
-        let said = format!("the classifier in `{}` is left out: `{prefix}classifier.1.bias` of [1000]", path.display());
+        let said = format!("the classifier in `{}` is skipped: `{prefix}classifier.1.bias` of [1000]", path.display());
         assert!(warnings.iter().any(|issue| issue.message.starts_with(&said)), "{warnings:?}");
     }
 }
@@ -78,7 +78,7 @@ fn what_is_missing_wrong_or_too_much_is_listed_by_name() {
         "{message}"
     );
     more.push(("features.19.weight".to_owned(), vec![1]));
-    assert!(said(more, "mobilenet-v2").contains("`features.19.weight` is no tensor of these layers"));
+    assert!(said(more, "mobilenet-v2").contains("`features.19.weight` is not a tensor of these layers"));
     // Another architecture, with and without names in common.
     assert!(said(mobile(), "resnet18").contains("holds no tensor of `resnet18`: its first are `classifier.1.bias`"));
     assert!(said(mobile(), "efficientnet-b0").contains("is not of `efficientnet-b0`"));

@@ -29,7 +29,7 @@ impl Display {
 
     /// What the batches are made of, and where a resumed training goes on.
     pub(super) fn opening(&self, composition: &str) -> Progress {
-        let resumed = if self.before > 0 { format!(", goes on after step {}", self.before) } else { String::new() };
+        let resumed = if self.before > 0 { format!(", continues after step {}", self.before) } else { String::new() };
         self.at(self.before, format!("{composition}{resumed}"))
     }
 

@@ -3,8 +3,9 @@
 use super::TrainParams;
 use crate::cached::{PORT, of_other_split};
 use crate::embedded::foreign;
+use simpipe_base::issue::Issue;
 use simpipe_nn::Input;
-use simpipe_stage::{EmbeddingsFacts, InputFacts, ParamIssue, SamplesFacts};
+use simpipe_stage::{EmbeddingsFacts, InputFacts, SamplesFacts};
 
 /// The port of the features that are validated on, where they are not among the others.
 pub(super) const VALIDATION: &str = "validation-embeddings";
@@ -23,11 +24,11 @@ pub(super) fn are_taken(inputs: &InputFacts) -> bool {
 }
 
 /// What can't be where features are taken.
-pub(super) fn problems(params: &TrainParams, inputs: &InputFacts) -> Vec<ParamIssue> {
+pub(super) fn problems(params: &TrainParams, inputs: &InputFacts) -> Vec<Issue> {
     let Some(features) = inputs.embeddings(PORT) else {
         let alone = inputs.embeddings(VALIDATION).map(|_| {
-            let message = format!("features are validated on, but images are trained on: `{PORT}` is empty");
-            ParamIssue::new("", message).help(format!("leave out `{VALIDATION}` in the template, or plug in `{PORT}`"))
+            let message = format!("validation uses features, but training uses images: `{PORT}` is empty");
+            Issue::of("", message).help(format!("leave out `{VALIDATION}` in the template, or connect `{PORT}`"))
         });
         return alone.into_iter().collect();
     };
@@ -36,25 +37,26 @@ pub(super) fn problems(params: &TrainParams, inputs: &InputFacts) -> Vec<ParamIs
 }
 
 /// Features stay as they are.
-fn changes_images(params: &TrainParams) -> Option<ParamIssue> {
+fn changes_images(params: &TrainParams) -> Option<Issue> {
     (!params.augment.is_empty()).then(|| {
-        let message = "augmentation changes images, but the training takes features that were made of them before";
-        let help = "leave `augment` out, or train backbone and head together: plug `dataset` in place of `embeddings` and \
-                    put the backbone into `layers`";
-        ParamIssue::new("augment", message).help(help)
+        let message = "augmentation changes images, but the training takes features made from them earlier";
+        let help = "leave out `augment`, or train backbone and head together: connect `dataset` instead of \
+                    `embeddings` and put the backbone in `layers`";
+        Issue::of("augment", message).help(help)
     })
 }
 
-fn several_views(params: &TrainParams) -> Option<ParamIssue> {
+fn several_views(params: &TrainParams) -> Option<Issue> {
     (params.views > 1).then(|| {
         let message = format!("the {} views of an example would all be the same features", params.views);
-        let help = "leave `views` out, or plug `dataset` in place of `embeddings`: views are made by augmenting images";
-        ParamIssue::new("views", message).help(help)
+        let help = "leave out `views`, or connect `dataset` instead of `embeddings`: views are made by augmenting \
+                    images";
+        Issue::of("views", message).help(help)
     })
 }
 
 /// Features of other examples, or of another network.
-fn misplugged(inputs: &InputFacts, features: &EmbeddingsFacts) -> Vec<ParamIssue> {
+fn misplugged(inputs: &InputFacts, features: &EmbeddingsFacts) -> Vec<Issue> {
     let mut issues = Vec::new();
     let pool = |port, what: &'static str| inputs.samples(port).map(|pool| (pool, what));
     let validated = inputs.embeddings(VALIDATION).map_or((features, PORT), |own| (own, VALIDATION));
@@ -72,8 +74,8 @@ fn misplugged(inputs: &InputFacts, features: &EmbeddingsFacts) -> Vec<ParamIssue
         lengths || other.model_use.as_ref().zip(features.model_use.as_ref()).is_some_and(|(one, other)| one != other)
     });
     issues.extend(other.map(|_| {
-        let message = format!("the features at `{VALIDATION}` are not made as those at `{PORT}`");
-        ParamIssue::new("", message).help("give both stages one model and the same parameters")
+        let message = format!("the features at `{VALIDATION}` were not made like those at `{PORT}`");
+        Issue::of("", message).help("give both stages the same model and the same parameters")
     }));
     issues
 }

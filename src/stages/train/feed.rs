@@ -80,7 +80,7 @@ impl Pool {
         for view in 0..self.views as u64 {
             for (at, &position) in (0..).zip(&positions) {
                 let begin = pixels.len();
-                pixels.extend_from_slice(self.pixels.image(position));
+                pixels.extend_from_slice(&self.pixels.image(position));
                 if let Some(augmentation) = &self.augmentation {
                     let example = self.example_ids[position];
                     let instance = Instance { epoch, step: index, position: at, view, example };
@@ -95,7 +95,8 @@ impl Pool {
 
 fn images(ctx: &Ctx<'_>, ids: &[u64]) -> Result<Pixels, StageError> {
     Pixels::read(ctx.input("dataset", IMAGES), ids).map_err(|error| {
-        StageError::failed(error.to_string()).with_help("give images one shape: set `resize = [H, W]` of the source")
+        StageError::failed(error.to_string())
+            .with_help("give all images one shape: set `resize = [H, W]` in the source")
     })
 }
 
@@ -118,7 +119,7 @@ impl Feed {
         let features = cached.as_ref().map(|cached| (cached.features(), cached.image()));
         let cached = if ctx.has_input(VALIDATION) { Some(Cached::read(ctx, VALIDATION)?) } else { cached };
         if cached.as_ref().map(Cached::features) != features.as_ref().map(|(features, _)| features.clone()) {
-            let message = format!("the features at the port `{VALIDATION}` are made by another model");
+            let message = format!("the features at the port `{VALIDATION}` were made by another model");
             return Err(
                 StageError::failed(message).with_help("give both `embed` stages of the template the same `model`")
             );
@@ -169,7 +170,7 @@ impl Batches for Feed {
     fn first_images(&self, count: usize) -> Vec<u8> {
         let pool = &self.training;
         let drawn = first_images(self.seed, pool.labels.len(), count);
-        drawn.into_iter().flat_map(|at| pool.pixels.image(at)).copied().collect()
+        pool.pixels.stack(drawn.into_iter())
     }
 }
 
@@ -189,8 +190,9 @@ impl Feed {
     /// Runs `work` with the same batches, those of `order` made ahead by so many threads. A batch is a pure function of its
     /// place, so nothing depends on when it is made. The threads end with `work`, wherever that stops.
     pub(super) fn ahead<T>(&self, order: Order, threads: usize, work: impl FnOnce(&dyn Batches) -> T) -> T {
-        let batch = self.training.batch_size().saturating_mul(self.training.pixels.image_size());
-        let threads = loader::threads_within(threads, batch);
+        let pixels = &self.training.pixels;
+        let batch = self.training.batch_size().saturating_mul(pixels.image_size());
+        let threads = loader::threads_within(threads, batch.saturating_add(pixels.decoding_memory()));
         let make = |number| match order.place(number) {
             Place::Training(epoch, step) => self.training.batch(epoch, step),
             Place::Validation(step) => self.validation(step).unwrap_or_default(),
@@ -306,7 +308,7 @@ mod tests {
         feed.ahead(Order::after(0, 4, 2, 0), 1, |batches| assert_eq!(batches.first_images(2), two));
         let mut drawn: Vec<&[u8]> = all.chunks(27).collect();
         drawn.sort_unstable();
-        let mut pool: Vec<&[u8]> = (0..4).map(|at| feed.training.pixels.image(at)).collect();
+        let mut pool: Vec<Vec<u8>> = (0..4).map(|at| feed.training.pixels.image(at).into_owned()).collect();
         pool.sort_unstable();
         assert_eq!(drawn, pool);
     }

@@ -1,18 +1,13 @@
 //! Groups of parameters as `check` shows them.
 
-use super::{TrainParams, stage_summary};
-use simpipe_nn as nn;
+use super::TrainParams;
+use simpipe_artifact::{GroupSummary, ModelSummary};
 use simpipe_nn::Group;
 use simpipe_nn::groups::{Declaration, Grouping};
-use simpipe_stage::{GroupSummary, ModelSummary};
 
 /// The layer table with the groups; what a group freezes is not trainable.
-pub(super) fn summary(
-    params: &TrainParams,
-    summary: &nn::layer::ModelSummary,
-    all: Option<&[Declaration]>,
-) -> ModelSummary {
-    let mut summary = stage_summary(summary);
+pub(super) fn summary(params: &TrainParams, summary: &ModelSummary, all: Option<&[Declaration]>) -> ModelSummary {
+    let mut summary = summary.clone();
     let (Some(all), Ok(grouping)) = (all, Grouping::new(&params.groups)) else { return summary };
     for (at, group) in params.groups.iter().enumerate() {
         let members: Vec<&Declaration> = all.iter().filter(|one| grouping.of(&one.path) == Some(at)).collect();

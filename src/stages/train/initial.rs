@@ -4,11 +4,12 @@ use super::TrainParams;
 use simpipe_artifact::{TensorFile, Weights};
 use simpipe_base::digest::Digest;
 use simpipe_base::fs::read_regular;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, SpecPath, View};
 use simpipe_base::{choice, params};
 use simpipe_nn::interchange::Incoming;
 use simpipe_nn::{Input, Network};
-use simpipe_stage::{Ctx, ParamIssue, SourceDigest, SourceFinder, StageError};
+use simpipe_stage::{Ctx, SourceDigest, SourceFinder, StageError};
 
 params! {
     /// The file is an outside source: its content is part of the key, its place is not. It is safetensors, or what `torch.save`
@@ -53,9 +54,9 @@ const FILE: &str = "initial-weights.safetensors.file";
 
 impl SafetensorsFile {
     /// The head of the file beside the network's tensors.
-    fn compare(&self, params: &TrainParams, input: Input, head: &TensorFile) -> Result<Incoming, ParamIssue> {
+    fn compare(&self, params: &TrainParams, input: Input, head: &TensorFile) -> Result<Incoming, Issue> {
         let incoming = Incoming::of(&params.layers, input, head, &self.prefix)
-            .map_err(|error| ParamIssue::new(FILE, error.to_string()))?;
+            .map_err(|error| Issue::of(FILE, error.to_string()))?;
         let refused = if self.strict { incoming.misfits().words() } else { None };
         let written = &self.file.written;
         let message = match refused {
@@ -66,23 +67,23 @@ impl SafetensorsFile {
         let help = match incoming.suggested_prefix() {
             Some(prefix) => format!("its names begin with `{prefix}`: set `prefix = \"{prefix}\"`"),
             None if incoming.taken() > 0 => {
-                "`strict = false` takes what fits and leaves the rest as it starts without a file".to_owned()
+                "`strict = false` loads what fits and initialises the rest as usual".to_owned()
             }
             None => "names must be this program's own, torch's for these layers, or torchvision's for a preset such as \
                      `resnet18`: `simpipe export --format torch` writes them, and `simpipe show FILE` lists those of a file"
                 .to_owned(),
         };
-        Err(ParamIssue::new(FILE, message).help(help))
+        Err(Issue::of(FILE, message).help(help))
     }
 
-    fn head(&self) -> Result<TensorFile, ParamIssue> {
+    fn head(&self) -> Result<TensorFile, Issue> {
         if !self.file.resolved.exists() {
             let message = format!("there is nothing at `{}`", self.file.resolved.display());
-            let help = "the path is relative to the file that writes it (to the current folder in `--set`)";
-            return Err(ParamIssue::new(FILE, message).help(help).unavailable());
+            let help = "the path is relative to the file that contains it (to the current folder in `--set`)";
+            return Err(Issue::of(FILE, message).help(help).unavailable());
         }
         let head = TensorFile::read_head(&self.file.resolved);
-        head.map_err(|error| ParamIssue::new(FILE, error.to_string()).unavailable())
+        head.map_err(|error| Issue::of(FILE, error.to_string()).unavailable())
     }
 }
 
@@ -94,7 +95,7 @@ impl TrainParams {
         }
     }
 
-    fn incoming(&self, input: Option<Input>) -> Option<Result<(&SafetensorsFile, Incoming), ParamIssue>> {
+    fn incoming(&self, input: Option<Input>) -> Option<Result<(&SafetensorsFile, Incoming), Issue>> {
         let file = self.weights_file()?;
         let head = match file.head() {
             Ok(head) => head,
@@ -105,15 +106,15 @@ impl TrainParams {
 }
 
 /// What the file's head shows, before anything runs.
-pub(super) fn does_not_fit(params: &TrainParams, input: Option<Input>) -> Option<ParamIssue> {
+pub(super) fn does_not_fit(params: &TrainParams, input: Option<Input>) -> Option<Issue> {
     params.incoming(input)?.err()
 }
 
 /// What of the file is left out, and what starts without it.
-pub(super) fn fits_in_part(params: &TrainParams, input: Option<Input>) -> Option<ParamIssue> {
+pub(super) fn fits_in_part(params: &TrainParams, input: Option<Input>) -> Option<Issue> {
     let (file, incoming) = params.incoming(input)?.ok()?;
     let rest = incoming.misfits().words()?;
-    Some(ParamIssue::new(FILE, format!("`{}` has {}; not taken: {rest}", file.file.written, incoming.words())))
+    Some(Issue::of(FILE, format!("`{}` has {}; not loaded: {rest}", file.file.written, incoming.words())))
 }
 
 /// What enters the key.
@@ -142,7 +143,7 @@ pub(super) fn read(params: &TrainParams, ctx: &Ctx<'_>, input: Input) -> Result<
     let incoming = file.compare(params, input, &head)?;
     let weights = incoming.weights(&head, &bytes).map_err(|wrong| {
         let message = format!("`{}` can't be used: {}", file.file.written, wrong.words().unwrap_or_default());
-        StageError::from(ParamIssue::new(FILE, message))
+        StageError::from(Issue::of(FILE, message))
     })?;
     Ok(Some(weights))
 }

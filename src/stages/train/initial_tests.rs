@@ -23,7 +23,7 @@ fn with(epochs: usize, file: &Path, more: Json) -> TrainParams {
     param::from_json(&json).unwrap()
 }
 
-fn problems(params: &TrainParams) -> Vec<ParamIssue> {
+fn problems(params: &TrainParams) -> Vec<Issue> {
     infer::<Train>(params, &[("sampler", Facts::Samples(samples(Some([6, 6, 1]))))]).err().unwrap_or_default()
 }
 
@@ -139,10 +139,10 @@ fn what_does_not_fit_is_an_error_at_the_file_or_said_where_that_is_allowed() {
     assert!(issue.message.starts_with("no tensor of `"), "{issue:?}");
     // No file, and none of this format: the spec may be right.
     let none = problems(&with(0, &folder.path().join("none"), json!({})));
-    assert!(none[0].unavailable && none[0].message.starts_with("there is nothing at"), "{none:?}");
+    assert!(none[0].is_unavailable() && none[0].message.starts_with("there is nothing at"), "{none:?}");
     std::fs::write(folder.path().join("text"), "no tensors").unwrap();
     let text = problems(&with(0, &folder.path().join("text"), json!({})));
-    assert!(text[0].unavailable && text[0].message.contains("no safetensors file"), "{text:?}");
+    assert!(text[0].is_unavailable() && text[0].message.contains("no safetensors file"), "{text:?}");
     let run = lab.train(&with(0, &folder.path().join("none"), json!({})), "none").unwrap_err();
     assert!(run.to_string().contains("can't read"), "{run}");
 }

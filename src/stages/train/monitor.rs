@@ -34,13 +34,12 @@ params! {
     /// Ends a training that no longer gets better, as Keras' `EarlyStopping` does: after `patience` epochs in a row
     /// whose figure is not better than the best one by more than `min-delta`.
     pub struct EarlyStopping {
-        /// Epochs in a row without improvement; those that `validate-every` passes over don't count.
+        /// Number of epochs in a row without improvement; those that `validate-every` skips do not count.
         patience: usize = 3 => check::count(1),
         /// A loss counts as better if it is below `best - min-delta`, a metric if it is above `best + min-delta`.
         min_delta: f64 = 0.0 => check::not_negative(),
-        /// The figure that is looked at: `val-loss`, `loss`, or a metric of the whole validation pool, `recall@K`,
-        /// `precision@K` or `map@r`. For a metric each image of the pool is looked up among all others, copies of the image
-        /// itself left out.
+        /// The number to watch: `val-loss`, `loss`, or a metric of the whole validation pool, `recall@K`, `precision@K`
+        /// or `map@r`. For a metric, each image of the pool is looked up among all others, without copies of itself.
         #[aka("monitor", "score")]
         metric: Watched = Watched::Loss(Monitor::ValLoss),
     }
@@ -83,7 +82,7 @@ const NAMES: [&str; 5] = ["val-loss", "loss", "recall@1", "precision@1", "map@r"
 impl Param for Watched {
     fn read(node: &Node, path: &str, issues: &mut Issues) -> Option<Self> {
         let Some(name) = node.string() else {
-            let message = format!("`{path}` expects the name of a figure, found {}", found(node));
+            let message = format!("`{path}` expects the name of a metric, found {}", found(node));
             issues.push(Issue::at(&node.place, path, message).help(format!("write {}", suggest::one_of(&NAMES))));
             return None;
         };
@@ -96,7 +95,7 @@ impl Param for Watched {
         let refuse = |error: NameError| {
             let meant = error.help.starts_with("did you mean");
             let help = if meant { error.help } else { suggest::help(name, &NAMES) };
-            issues.push(Issue::at(&node.place, path, format!("unknown figure `{name}` for `{path}`")).help(help));
+            issues.push(Issue::at(&node.place, path, format!("unknown metric `{name}` for `{path}`")).help(help));
         };
         metric.map_err(refuse).ok().map(Self::Metric)
     }
@@ -122,7 +121,7 @@ impl Param for KeepBest {
                 Watched::read(node, path, issues).map(Self::By)
             }
             _ => {
-                expected(node, path, "`true`, `false` or the name of a figure", issues);
+                expected(node, path, "`true`, `false` or the name of a metric", issues);
                 None
             }
         }
@@ -164,13 +163,13 @@ mod tests {
     fn unknown_figures_are_refused_with_help() {
         let refused = |json: Json| param::from_json::<Watched>(&json).unwrap_err().remove(0);
         let issue = refused(json!("recal@1"));
-        assert_eq!(issue.message, "unknown figure `recal@1` for ``");
+        assert_eq!(issue.message, "unknown metric `recal@1` for ``");
         assert_eq!(issue.help.as_deref(), Some("did you mean `recall@1`?"));
         for wrong in ["recall@0", "recall", "val-los", "accuracy"] {
             assert!(refused(json!(wrong)).message.starts_with("unknown figure"), "{wrong}");
         }
-        assert!(refused(json!(1)).message.contains("expects the name of a figure, found the integer 1"));
+        assert!(refused(json!(1)).message.contains("expects the name of a metric, found the integer 1"));
         let issue = param::from_json::<KeepBest>(&json!("true")).unwrap_err().remove(0);
-        assert_eq!(issue.help.as_deref(), Some("leave out the quotes: true"));
+        assert_eq!(issue.help.as_deref(), Some("remove the quotes: true"));
     }
 }

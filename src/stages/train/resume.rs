@@ -38,7 +38,7 @@ pub(super) fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, sett
         match end {
             Some(end) if end < step => limit = end,
             _ => {
-                tell(&useless, &format!("goes on from step {step}"));
+                tell(&useless, &format!("continues from step {step}"));
                 return state;
             }
         }
@@ -49,7 +49,7 @@ pub(super) fn start(params: &TrainParams, ctx: &Ctx<'_>, network: &Network, sett
 fn usable(bytes: &[u8], step: u64, fresh: &FitState, settings: &FitSettings<'_>) -> Result<FitState, String> {
     let state = FitState::from_bytes(bytes).map_err(|error| format!("can't be used ({error})"))?;
     if state.steps() != step || !state.fits(fresh) {
-        return Err("is of another network".to_owned());
+        return Err("belongs to another network".to_owned());
     }
     let measured = settings.validate_every.saturating_mul(settings.steps_per_epoch);
     if settings.keep_best.is_some() && state.best.0.is_empty() && state.steps() > measured {

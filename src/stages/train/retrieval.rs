@@ -7,11 +7,12 @@ use std::sync::Arc;
 use super::feed::Pool;
 use crate::embedded;
 use simpipe_artifact::{Distance, IndexRows};
+use simpipe_base::issue::Issue;
 use simpipe_metric::{Ranked, RetrievalMetric, micro_mean};
 use simpipe_nn::{EMBED_BATCH, Network, Unmeasured, Validator};
 use simpipe_search::knn::{Hit, Wanted};
 use simpipe_search::{ExactSearch, SearchError, overlap};
-use simpipe_stage::{Ctx, ParamIssue, StageError};
+use simpipe_stage::{Ctx, StageError};
 
 /// Looks every image of a pool up among the others, copies of the image itself left out.
 pub(super) struct Retrieval<'a> {
@@ -54,9 +55,9 @@ impl<'a> Retrieval<'a> {
         let excluded = overlap::same_examples(&rows, &rows.example_id, &rows.digest);
         let relevant = overlap::relevant(&rows.label, &rows.label, &excluded);
         if relevant.iter().all(|relevant| *relevant == 0) {
-            let message = "no image of the validation pool has another one of its class to be found";
+            let message = "no image of the validation pool has another image of its class to find";
             let help = "let the sampler of the validation draw at least two examples of a class, or look at `val-loss`";
-            return Err(ParamIssue::new(path, message).help(help).into());
+            return Err(Issue::of(path, message).help(help).into());
         }
         let depth = |(relevant, excluded): (&usize, Arc<[u32]>)| Wanted {
             k: metrics.iter().map(|metric| metric.depth(*relevant)).max().unwrap_or(0),

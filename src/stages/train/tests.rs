@@ -245,7 +245,7 @@ pub(super) fn samples(image: Option<[usize; 3]>) -> SamplesFacts {
     SamplesFacts { identity, count, image, classes_per_batch: 4, examples_per_class: 3, ..SamplesFacts::default() }
 }
 
-pub(super) fn infer<S: Stage>(params: &S::Params, facts: &[(&str, Facts)]) -> Result<Facts, Vec<ParamIssue>> {
+pub(super) fn infer<S: Stage>(params: &S::Params, facts: &[(&str, Facts)]) -> Result<Facts, Vec<Issue>> {
     let inputs = facts.iter().map(|(port, facts)| ((*port).to_owned(), facts.clone())).collect();
     S::infer(params, &InputFacts(inputs))
 }

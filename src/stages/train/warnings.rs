@@ -3,12 +3,12 @@
 
 use super::{KeepBest, TrainParams};
 use simpipe_artifact::Distance;
+use simpipe_base::issue::Issue;
 use simpipe_base::suggest;
 use simpipe_nn::{self as nn, LayerSpec};
-use simpipe_stage::ParamIssue;
 
 /// Without a step there is nothing for these parameters to do.
-pub(super) fn does_nothing(params: &TrainParams) -> Option<ParamIssue> {
+pub(super) fn does_nothing(params: &TrainParams) -> Option<Issue> {
     let set = [
         ("miner", params.miner.is_some()),
         ("augment", !params.augment.is_empty()),
@@ -26,14 +26,13 @@ pub(super) fn does_nothing(params: &TrainParams) -> Option<ParamIssue> {
     let first = *idle.first().filter(|_| params.epochs == 0)?;
     let (verb, them) = if idle.len() == 1 { ("does", "it") } else { ("do", "them") };
     let names = suggest::one_of(&idle).replace(" or ", " and ");
-    let message = format!("{names} {verb} nothing: `epochs` is 0, so the network stays as it starts");
-    Some(ParamIssue::new(first, message).help(format!("leave {them} out, or set `epochs`")))
+    let message = format!("{names} {verb} nothing: `epochs` is 0, so nothing is trained");
+    Some(Issue::of(first, message).help(format!("leave {them} out, or set `epochs`")))
 }
 
 /// A loss that is meant to go beside another.
-pub(super) fn goes_alone(params: &TrainParams) -> Option<ParamIssue> {
-    let issue = params.loss.lacks_company().filter(|_| params.epochs > 0)?;
-    super::param_issues(vec![issue]).pop()
+pub(super) fn goes_alone(params: &TrainParams) -> Option<Issue> {
+    params.loss.lacks_company().filter(|_| params.epochs > 0)
 }
 
 /// Embeddings of lengths that the loss does not expect.
@@ -41,14 +40,14 @@ pub(super) fn goes_alone(params: &TrainParams) -> Option<ParamIssue> {
 /// The cosine distance of a loss is `1 - q.k`, which is one of angles for rows of unit length only. A loss that brings rows
 /// to unit length itself needs an index that does so, too: that of the cosine does. A loss that learns by the lengths of
 /// rows can't where all have the same.
-pub(super) fn unsuitable_lengths(params: &TrainParams) -> Option<ParamIssue> {
+pub(super) fn unsuitable_lengths(params: &TrainParams) -> Option<Issue> {
     let (name, distance) = (params.loss.name(), params.loss.distance());
     let unit = nn::layer::gives_unit_rows(&params.layers);
     let (message, help) = match (params.loss.learns_lengths(), params.loss.takes_directions()) {
         _ if params.epochs == 0 => return None,
         (true, _) if unit => (
-            format!("`{name}` learns by the lengths of embeddings, and these layers give all of them unit length"),
-            "let a `dense` layer be the last one",
+            format!("`{name}` learns from the lengths of embeddings, but these layers give all of them unit length"),
+            "make a `dense` layer the last one",
         ),
         (false, true) if !unit && distance != Distance::Cosine => (
             format!(
@@ -66,24 +65,24 @@ pub(super) fn unsuitable_lengths(params: &TrainParams) -> Option<ParamIssue> {
         ),
         _ => return None,
     };
-    Some(ParamIssue::new("layers", message).help(help))
+    Some(Issue::of("layers", message).help(help))
 }
 
 /// Steps as large as the weights themselves.
 const LARGE_RATE: f64 = 1.0;
 
 /// A learning rate of 1 or more: each step is as large as what it changes, and training most often diverges.
-pub(super) fn large_learning_rate(params: &TrainParams) -> Option<ParamIssue> {
+pub(super) fn large_learning_rate(params: &TrainParams) -> Option<Issue> {
     let (rule, rate) = (params.optimizer.name(), params.optimizer.learning_rate());
     (params.epochs > 0 && rate >= LARGE_RATE).then(|| {
-        let message = format!("a learning rate of {rate} is large: most trainings diverge with it");
-        let help = "common are 0.0001 to 0.01 for `adam` and its kin, and 0.01 to 0.5 for `sgd` and `muon`";
-        ParamIssue::new(format!("optimizer.{rule}"), message).help(help)
+        let message = format!("a learning rate of {rate} is large: most trainings diverge");
+        let help = "common values are 0.0001 to 0.01 for `adam` and its variants, and 0.01 to 0.5 for `sgd` and `muon`";
+        Issue::of(format!("optimizer.{rule}"), message).help(help)
     })
 }
 
 /// Pixels of 0 to 255 that come to the first weights as they are.
-pub(super) fn pixels_as_they_are(params: &TrainParams, image: Option<[usize; 3]>) -> Option<ParamIssue> {
+pub(super) fn pixels_as_they_are(params: &TrainParams, image: Option<[usize; 3]>) -> Option<Issue> {
     image.filter(|_| params.epochs > 0)?;
     let unscaled = |layer: &&LayerSpec| {
         !matches!(
@@ -93,10 +92,10 @@ pub(super) fn pixels_as_they_are(params: &TrainParams, image: Option<[usize; 3]>
     };
     let first = params.layers.iter().find(unscaled)?.name();
     matches!(first, "conv2d" | "dense" | "metric-embedding" | "patch-embed").then(|| {
-        let message = format!("`{first}` takes pixels of 0 to 255 as they are: most trainings learn badly from that");
-        ParamIssue::new("layers", message).help("let `\"rescale\"` be the first layer: it divides by 255")
+        let message = format!("`{first}` gets pixels from 0 to 255 unscaled: most trainings learn badly from that");
+        Issue::of("layers", message).help("make `\"rescale\"` the first layer: it divides by 255")
     })
 }
 
 const UNIT_ROWS: &str =
-    "let `metric-embedding` or `l2-normalize` be the last layer, or choose another `distance` of the loss";
+    "make `metric-embedding` or `l2-normalize` the last layer, or choose another `distance` of the loss";

@@ -10,9 +10,9 @@ use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use object_store::path::Path as Name;
 use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
-use super::connect::Limits;
-use super::error::{Secrets, Trouble, is_transient, was_repeated};
+use super::error::{RequestError, Secrets, is_transient, was_repeated};
 use super::limit::{Beyond, NAMES, REPEATED, SMALL};
+use super::timeouts::Limits;
 use crate::{FileRecord, StoreError};
 use simpipe_base::backoff;
 use simpipe_base::digest::Digest;
@@ -55,7 +55,7 @@ pub(super) struct Client {
 
 impl Client {
     /// The bytes under a name; `None` if there are none. For small things.
-    pub(super) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Trouble> {
+    pub(super) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, RequestError> {
         let (name, objects) = (&Name::from(name), &self.objects);
         let read = || async move {
             // Piece by piece: to read it at once reserves as much as the server says that there is.
@@ -70,24 +70,24 @@ impl Client {
         };
         match self.retried(read).await {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(Trouble::Missing) => Ok(None),
+            Err(RequestError::Missing) => Ok(None),
             Err(trouble) => Err(trouble),
         }
     }
 
     /// How many bytes are under a name; `None` if nothing is.
-    pub(super) async fn size(&self, name: &str) -> Result<Option<u64>, Trouble> {
+    pub(super) async fn size(&self, name: &str) -> Result<Option<u64>, RequestError> {
         let (name, objects) = (&Name::from(name), &self.objects);
         match self.retried(|| async move { Ok(objects.head(name).await?.size) }).await {
             Ok(size) => Ok(Some(size)),
             // Who may not list may not learn that nothing is there either.
-            Err(Trouble::Missing | Trouble::Denied(_)) => Ok(None),
+            Err(RequestError::Missing | RequestError::Denied(_)) => Ok(None),
             Err(trouble) => Err(trouble),
         }
     }
 
     /// Names and sizes of everything in a folder.
-    pub(super) async fn list(&self, folder: &str) -> Result<BTreeMap<String, u64>, Trouble> {
+    pub(super) async fn list(&self, folder: &str) -> Result<BTreeMap<String, u64>, RequestError> {
         let (folder, objects) = (&Name::from(folder), &self.objects);
         let patience = self.limits.answer + self.limits.retry; // for each name: pages may be empty, and without end
         let list = || async move {
@@ -102,7 +102,7 @@ impl Client {
             }
         };
         match self.retried(list).await {
-            Err(Trouble::Missing) => Ok(BTreeMap::new()),
+            Err(RequestError::Missing) => Ok(BTreeMap::new()),
             other => other,
         }
     }
@@ -111,20 +111,20 @@ impl Client {
     ///
     /// An answer that was lost on the way makes one's own bytes look like somebody else's: compare before you think
     /// that you lost.
-    pub(super) async fn create(&self, name: &str, bytes: Vec<u8>) -> Result<bool, Trouble> {
+    pub(super) async fn create(&self, name: &str, bytes: Vec<u8>) -> Result<bool, RequestError> {
         match self.put(name, PutPayload::from(bytes), PutMode::Create).await {
             Ok(()) => Ok(true),
-            Err(Trouble::Taken) => Ok(false),
+            Err(RequestError::Taken) => Ok(false),
             Err(trouble) => Err(trouble),
         }
     }
 
     /// Stores small bytes, whatever was there.
-    pub(super) async fn replace(&self, name: &str, bytes: Vec<u8>) -> Result<(), Trouble> {
+    pub(super) async fn replace(&self, name: &str, bytes: Vec<u8>) -> Result<(), RequestError> {
         self.put(name, PutPayload::from(bytes), PutMode::Overwrite).await
     }
 
-    async fn put(&self, name: &str, payload: PutPayload, mode: PutMode) -> Result<(), Trouble> {
+    async fn put(&self, name: &str, payload: PutPayload, mode: PutMode) -> Result<(), RequestError> {
         let (name, objects) = (&Name::from(name), &self.objects);
         let put = || {
             let (payload, options) = (payload.clone(), PutOptions::from(mode.clone()));
@@ -134,28 +134,33 @@ impl Client {
     }
 
     /// Removes what is under a name, if anything is.
-    pub(super) async fn remove(&self, name: &str) -> Result<(), Trouble> {
+    pub(super) async fn remove(&self, name: &str) -> Result<(), RequestError> {
         let (name, objects) = (&Name::from(name), &self.objects);
         match self.retried(|| async move { objects.delete(name).await }).await {
-            Err(Trouble::Missing) => Ok(()),
+            Err(RequestError::Missing) => Ok(()),
             other => other,
         }
     }
 
     /// Gives something another name.
-    pub(super) async fn rename(&self, from: &str, to: &str) -> Result<(), Trouble> {
+    pub(super) async fn rename(&self, from: &str, to: &str) -> Result<(), RequestError> {
         let (from, to, objects) = (&Name::from(from), &Name::from(to), &self.objects);
         self.retried(|| async move { objects.rename(from, to).await }).await
     }
 
     /// Streams an object into a file, hashing it; with no file it is only hashed.
-    pub(super) async fn download(&self, name: &str, file: FileRecord, to: Option<&Path>) -> Result<Download, Trouble> {
+    pub(super) async fn download(
+        &self,
+        name: &str,
+        file: FileRecord,
+        to: Option<&Path>,
+    ) -> Result<Download, RequestError> {
         let name = Name::from(name);
         let mut found = Download::Missing;
         for _ in 0..READS {
             found = match self.retried(|| self.try_download(&name, file, to)).await {
                 Ok(found) => found?,
-                Err(Trouble::Missing | Trouble::Denied(_)) => return Ok(Download::Missing),
+                Err(RequestError::Missing | RequestError::Denied(_)) => return Ok(Download::Missing),
                 Err(trouble) => return Err(trouble),
             };
             if found == Download::Intact {
@@ -199,7 +204,7 @@ impl Client {
     }
 
     /// Sends a file of the local store; bytes that are not what their name says are not sent.
-    pub(super) async fn upload(&self, name: &str, file: FileRecord, from: &Path) -> Result<(), Trouble> {
+    pub(super) async fn upload(&self, name: &str, file: FileRecord, from: &Path) -> Result<(), RequestError> {
         let object = Name::from(name);
         if file.size <= PART as u64 {
             let bytes = std::fs::read(from).map_err(StoreError::io("read", from))?;
@@ -224,7 +229,12 @@ impl Client {
         }
     }
 
-    async fn try_upload(&self, name: &Name, file: FileRecord, from: &Path) -> Result<Result<(), Trouble>, ObjectError> {
+    async fn try_upload(
+        &self,
+        name: &Name,
+        file: FileRecord,
+        from: &Path,
+    ) -> Result<Result<(), RequestError>, ObjectError> {
         let mut upload = self.objects.put_multipart(name).await?;
         let sent = self.send_parts(upload.as_mut(), file, from).await;
         match sent {
@@ -241,7 +251,7 @@ impl Client {
         upload: &mut dyn object_store::MultipartUpload,
         file: FileRecord,
         from: &Path,
-    ) -> Result<Result<(), Trouble>, ObjectError> {
+    ) -> Result<Result<(), RequestError>, ObjectError> {
         let mut input = match std::fs::File::open(from) {
             Ok(input) => input,
             Err(error) => return Ok(Err(StoreError::io("read", from)(error).into())),
@@ -269,7 +279,7 @@ impl Client {
     ///
     /// The client below repeats what it can by itself; this repeats what it can't: requests that are not idempotent
     /// by HTTP but are here, and answers that broke off. A long transfer that breaks has its time from then on.
-    async fn retried<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, Trouble>
+    async fn retried<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, RequestError>
     where
         F: Future<Output = Result<T, ObjectError>>,
     {
@@ -291,9 +301,9 @@ impl Client {
     }
 }
 
-fn sound(digest: Digest, file: FileRecord, path: &Path) -> Result<(), Trouble> {
+fn sound(digest: Digest, file: FileRecord, path: &Path) -> Result<(), RequestError> {
     if digest == file.digest {
         return Ok(());
     }
-    Err(Trouble::Unsound(format!("{} is damaged and was not sent", path.display())))
+    Err(RequestError::Unsound(format!("{} is damaged and was not sent", path.display())))
 }

@@ -48,7 +48,7 @@ impl RemoteError {
 
 /// Why one request came to nothing.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum RequestError {
     /// Nothing is stored under that name.
     Missing,
     /// Something is stored under that name already.
@@ -69,7 +69,7 @@ pub(super) enum Trouble {
     Interrupted,
 }
 
-impl std::fmt::Display for Trouble {
+impl std::fmt::Display for RequestError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Missing => f.write_str("it is not there"),
@@ -84,7 +84,7 @@ impl std::fmt::Display for Trouble {
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for RequestError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Interrupted => Self::Interrupted,
@@ -124,27 +124,27 @@ impl Secrets {
     }
 
     /// What became of a request that is not tried again.
-    pub(super) fn trouble(&self, error: &ObjectError) -> Trouble {
+    pub(super) fn trouble(&self, error: &ObjectError) -> RequestError {
         let text = error.to_string();
         let no_bucket = ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"];
         if no_bucket.iter().any(|words| text.contains(words)) {
-            return Trouble::NoBucket;
+            return RequestError::NoBucket;
         }
         match error {
-            ObjectError::NotFound { .. } => Trouble::Missing,
+            ObjectError::NotFound { .. } => RequestError::Missing,
             ObjectError::AlreadyExists { .. } | ObjectError::Precondition { .. } | ObjectError::NotModified { .. } => {
-                Trouble::Taken
+                RequestError::Taken
             }
             ObjectError::PermissionDenied { .. } | ObjectError::Unauthenticated { .. } => {
-                Trouble::Denied(self.scrub(&words(error)))
+                RequestError::Denied(self.scrub(&words(error)))
             }
             ObjectError::NotImplemented { .. } | ObjectError::NotSupported { .. } => {
-                Trouble::Unsupported(self.scrub(&words(error)))
+                RequestError::Unsupported(self.scrub(&words(error)))
             }
-            _ if is_forbidden(error) => Trouble::Denied(self.scrub(&words(error))),
+            _ if is_forbidden(error) => RequestError::Denied(self.scrub(&words(error))),
             // What a server answers that does not know a header or a method.
-            _ if matches!(status(&text), Some(400 | 405 | 501)) => Trouble::Unsupported(self.scrub(&words(error))),
-            _ => Trouble::Failed(self.scrub(&words(error))),
+            _ if matches!(status(&text), Some(400 | 405 | 501)) => RequestError::Unsupported(self.scrub(&words(error))),
+            _ => RequestError::Failed(self.scrub(&words(error))),
         }
     }
 }
@@ -200,7 +200,7 @@ fn status(text: &str) -> Option<u16> {
 fn words(error: &ObjectError) -> String {
     let text = error.to_string();
     if text.contains("URL scheme is not allowed") {
-        return "without TLS only this machine is reached, unless `AWS_ALLOW_HTTP=true` is set".to_owned();
+        return "without TLS only this machine can be reached, unless `AWS_ALLOW_HTTP=true` is set".to_owned();
     }
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(current) = source {
@@ -280,7 +280,7 @@ mod tests {
         let error = generic("x - Server returned non-2xx status code: 403 Forbidden: <Error><Code>No TOPSECRET</Code>");
         assert_eq!(secrets.trouble(&error).to_string(), "the server answered 403 Forbidden (No ***)");
         let error = generic("Server returned non-2xx status code: 404 Not Found: <Code>NoSuchBucket</Code>");
-        assert!(matches!(secrets.trouble(&error), Trouble::NoBucket));
+        assert!(matches!(secrets.trouble(&error), RequestError::NoBucket));
         let http = HttpError::new(HttpErrorKind::Connect, std::io::Error::other("connection refused by TOPSECRET"));
         let error = ObjectError::Generic { store: "S3", source: Box::new(http) };
         assert_eq!(secrets.trouble(&error).to_string(), "no connection: connection refused by ***");

@@ -6,10 +6,10 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::client::Download;
 use super::connect::PARALLEL;
-use super::error::Trouble;
+use super::error::RequestError;
 use super::{Remote, Stored, checkpoints, object_name};
 use crate::publish::draft_entry;
-use crate::{AcEntry, Damage, Declared, FileRecord, Hold, Store, StoreError, fs};
+use crate::{AcEntry, Damage, Declared, FileRecord, Store, StoreError, StoreLock, fs};
 use simpipe_base::digest::Digest;
 use simpipe_base::fs::free_space;
 
@@ -36,7 +36,7 @@ pub(super) enum Fetched {
 impl Store {
     /// The result under a key, if the object store has it; it is then in the local store too.
     ///
-    /// Trouble with the object store is a warning and a miss.
+    /// RequestError with the object store is a warning and a miss.
     ///
     /// # Errors
     /// If the local store refuses, or the user asked to stop.
@@ -53,7 +53,7 @@ impl Store {
             Some(Fetched::Damaged(names)) => {
                 remote.note_absent(key);
                 remote.warn(format!(
-                    "stored {} in {} is damaged: it is computed again, and what is there replaced",
+                    "stored {} in {} is damaged: it is computed again and replaced",
                     quoted(&names),
                     remote.url
                 ));
@@ -86,7 +86,7 @@ impl Store {
     }
 
     /// Fetches an entry with all objects that the local store lacks.
-    pub(super) fn fetch(&self, remote: &Remote, key: Digest, declared: Declared<'_>) -> Result<Fetched, Trouble> {
+    pub(super) fn fetch(&self, remote: &Remote, key: Digest, declared: Declared<'_>) -> Result<Fetched, RequestError> {
         let entry = match remote.stored(key)? {
             Stored::Nothing => return Ok(Fetched::Nothing),
             Stored::Damaged => return Ok(Fetched::Damaged(vec!["entry".to_owned()])),
@@ -112,7 +112,7 @@ impl Store {
         &self,
         remote: &Remote,
         entry: &AcEntry,
-    ) -> Result<(Moved, Vec<String>, Hold), Trouble> {
+    ) -> Result<(Moved, Vec<String>, StoreLock), RequestError> {
         let mut all = Moved::default();
         loop {
             let (moved, damaged) = self.fetch_objects(remote, entry)?;
@@ -134,7 +134,7 @@ impl Store {
     }
 
     /// Fetches the objects of an entry that the local store lacks; also the names of those that are damaged or gone.
-    fn fetch_objects(&self, remote: &Remote, entry: &AcEntry) -> Result<(Moved, Vec<String>), Trouble> {
+    fn fetch_objects(&self, remote: &Remote, entry: &AcEntry) -> Result<(Moved, Vec<String>), RequestError> {
         let scratch = self.scratch()?;
         let (mut jobs, mut moved) = (Vec::new(), Moved::default());
         for (number, (name, file)) in entry.files.iter().enumerate() {
@@ -184,7 +184,7 @@ type Job = (String, FileRecord, PathBuf);
 
 impl Remote {
     /// Fetches objects, several at once.
-    fn download_all(&self, jobs: Vec<Job>) -> Result<Vec<(String, FileRecord, PathBuf, Download)>, Trouble> {
+    fn download_all(&self, jobs: Vec<Job>) -> Result<Vec<(String, FileRecord, PathBuf, Download)>, RequestError> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
@@ -201,11 +201,11 @@ impl Remote {
     }
 
     /// The result of something that may fail without harm; trouble with the server ends its use.
-    pub(super) fn or_give_up<T>(&self, result: Result<T, Trouble>) -> Result<Option<T>, StoreError> {
+    pub(super) fn or_give_up<T>(&self, result: Result<T, RequestError>) -> Result<Option<T>, StoreError> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(Trouble::Interrupted) => Err(StoreError::Interrupted),
-            Err(Trouble::Local(error)) => Err(error),
+            Err(RequestError::Interrupted) => Err(StoreError::Interrupted),
+            Err(RequestError::Local(error)) => Err(error),
             Err(trouble) => {
                 self.give_up(&trouble);
                 Ok(None)
@@ -215,11 +215,11 @@ impl Remote {
 }
 
 /// Whether what an entry names has room: anybody may have written it, and what it says can fill any disk.
-fn fits(wanted: u64, free: Option<u64>) -> Result<(), Trouble> {
+fn fits(wanted: u64, free: Option<u64>) -> Result<(), RequestError> {
     match free.filter(|free| wanted > *free) {
         None => Ok(()),
         Some(free) => {
-            Err(Trouble::Failed(format!("a result there has {wanted} bytes, and {free} are free on this disk")))
+            Err(RequestError::Failed(format!("a result there has {wanted} bytes, and {free} are free on this disk")))
         }
     }
 }

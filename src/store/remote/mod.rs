@@ -2,7 +2,7 @@
 //! when they are new. The local store is the cache: what it has is never asked for.
 //!
 //! The layout in the bucket is that of the local store: `format`, `ac/<key>.json`, `cas/<aa>/<digest>` and
-//! `checkpoints/<shelf>/<step>`. Objects go first and the entry last, put-if-absent: the first machine's entry wins,
+//! `checkpoints/<set>/<step>`. Objects go first and the entry last, put-if-absent: the first machine's entry wins,
 //! and the others take it over. Every object is hashed on its way in, before it gets its place in `cas/`.
 //!
 //! A store that fails during a run costs one warning and never a result: see [`Remote::give_up`]. Callers block;
@@ -18,6 +18,7 @@ mod open;
 mod runtime;
 mod send;
 mod sync;
+mod timeouts;
 mod url;
 mod verify;
 
@@ -34,10 +35,11 @@ pub use url::RemoteUrl;
 
 use super::{AcEntry, Store, StoreError};
 use client::Client;
-use connect::{Limits, connect};
-use error::Trouble;
+use connect::connect;
+use error::RequestError;
 use runtime::Runtime;
 use simpipe_base::digest::Digest;
+use timeouts::Limits;
 
 /// A key that was not there a moment ago is not asked for again: a run looks before and after it takes a lock.
 const ABSENT_FOR: Duration = Duration::from_secs(2);
@@ -120,13 +122,13 @@ impl Remote {
     }
 
     /// Does something with the client and waits for it. The first call connects.
-    fn call<T, F>(&self, work: impl FnOnce(Client) -> F) -> Result<T, Trouble>
+    fn call<T, F>(&self, work: impl FnOnce(Client) -> F) -> Result<T, RequestError>
     where
         T: Send + 'static,
-        F: Future<Output = Result<T, Trouble>> + Send + 'static,
+        F: Future<Output = Result<T, RequestError>> + Send + 'static,
     {
         let connection = self.connection.get_or_init(|| Connection::start(&self.url, self.limits));
-        let connection = connection.as_ref().map_err(|words| Trouble::Failed(words.clone()))?;
+        let connection = connection.as_ref().map_err(|words| RequestError::Failed(words.clone()))?;
         connection.runtime.wait(self.cancel.as_deref(), work(connection.client.clone()))
     }
 
@@ -136,7 +138,7 @@ impl Remote {
     }
 
     /// Leaves the store alone from here on, and says so once.
-    fn give_up(&self, trouble: &Trouble) {
+    fn give_up(&self, trouble: &RequestError) {
         if std::mem::replace(&mut self.state().off, true) {
             return;
         }
@@ -144,7 +146,7 @@ impl Remote {
             Access::Shared => "; results stay local, and `simpipe store push` sends them later",
             Access::Read | Access::ReadOnly(_) => "; only local results are used",
         };
-        self.warn(format!("the store {} can't be used any more: {trouble}{stay}", self.url));
+        self.warn(format!("the store {} can no longer be used: {trouble}{stay}", self.url));
     }
 
     /// Whether results may be looked up.
@@ -159,7 +161,7 @@ impl Remote {
             Access::Read => false,
             Access::ReadOnly(why) => {
                 if !std::mem::replace(&mut self.state().told_read_only, true) {
-                    self.warn(format!("the store {} is read-only, for {why}: results stay local", self.url));
+                    self.warn(format!("the store {} is read-only ({why}): results stay local", self.url));
                 }
                 false
             }
@@ -175,14 +177,14 @@ impl Remote {
     }
 
     /// The entry under a key. One that can't be read is asked for again: it may have been garbled on the way.
-    fn stored(&self, key: Digest) -> Result<Stored, Trouble> {
+    fn stored(&self, key: Digest) -> Result<Stored, RequestError> {
         for _ in 0..client::READS {
             let name = entry_name(key);
             let read = self.call(|client| async move { client.read(&name).await });
             let bytes = match read {
                 Ok(Some(bytes)) => bytes,
                 // Who may not list is not told that nothing is there.
-                Ok(None) | Err(Trouble::Denied(_)) => return Ok(Stored::Nothing),
+                Ok(None) | Err(RequestError::Denied(_)) => return Ok(Stored::Nothing),
                 Err(trouble) => return Err(trouble),
             };
             if let Ok(entry) = AcEntry::parse(key, &bytes) {

@@ -9,12 +9,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::client::Client;
-use super::connect::{Limits, credentials_help, endpoint, has_credentials};
-use super::error::Trouble;
+use super::connect::{credentials_help, endpoint, has_credentials};
+use super::error::RequestError;
+use super::timeouts::Limits;
 use super::url::Scheme;
 use super::{Access, Connection, RemoteError, RemoteUrl, RemoteUse};
 use crate::memo::Place;
-use crate::{FORMAT, Store, StoreError, fs, scratch};
+use crate::{FORMAT, Store, StoreError, fs};
 use simpipe_base::digest::Digest;
 
 /// How long a server that can be shared is taken at its word.
@@ -57,7 +58,7 @@ pub(super) fn open(local: &Store, url: &RemoteUrl, wanted: RemoteUse) -> Result<
     let client = connection.client.clone();
     let contact = async move { first_contact(&client, sharing).await };
     let (look, probe) = match connection.runtime.wait(local.cancel.as_deref(), contact) {
-        Err(Trouble::Interrupted) => return Err(StoreError::Interrupted),
+        Err(RequestError::Interrupted) => return Err(StoreError::Interrupted),
         Err(trouble) => return Err(unavailable(url, &trouble.to_string()).into()),
         Ok(found) => found,
     };
@@ -81,7 +82,7 @@ pub(super) fn open(local: &Store, url: &RemoteUrl, wanted: RemoteUse) -> Result<
 }
 
 /// Looks for the store and, where it is to be shared, tries put-if-absent out and makes an empty bucket a store.
-async fn first_contact(client: &Client, sharing: bool) -> Result<(Look, Option<Probe>), Trouble> {
+async fn first_contact(client: &Client, sharing: bool) -> Result<(Look, Option<Probe>), RequestError> {
     let look = look(client).await?;
     if !sharing || matches!(look, Look::OtherFormat(_)) {
         return Ok((look, None));
@@ -94,7 +95,7 @@ async fn first_contact(client: &Client, sharing: bool) -> Result<(Look, Option<P
     Ok((look, Some(probe)))
 }
 
-async fn look(client: &Client) -> Result<Look, Trouble> {
+async fn look(client: &Client) -> Result<Look, RequestError> {
     match client.read("format").await? {
         Some(bytes) => {
             let found = String::from_utf8_lossy(&bytes).trim().to_owned();
@@ -102,19 +103,19 @@ async fn look(client: &Client) -> Result<Look, Trouble> {
         }
         None => match client.list("tmp").await {
             // Some servers say the same of a missing object and a missing bucket; not so when asked for a list.
-            Err(trouble @ (Trouble::NoBucket | Trouble::Failed(_))) => Err(trouble),
+            Err(trouble @ (RequestError::NoBucket | RequestError::Failed(_))) => Err(trouble),
             _ => Ok(Look::Nothing),
         },
     }
 }
 
-async fn probe(client: &Client) -> Result<Probe, Trouble> {
-    let name = format!("tmp/probe-{}", scratch::unique_name());
+async fn probe(client: &Client) -> Result<Probe, RequestError> {
+    let name = format!("tmp/probe-{}", fs::unique_name());
     let create = || client.create(&name, b"put-if-absent?\n".to_vec());
     match create().await {
         Ok(_) => {} // "taken" would be our own bytes and a lost answer: nobody else knows the name
-        Err(Trouble::Denied(words)) => return Ok(Probe::ReadOnly(words)),
-        Err(Trouble::Unsupported(words)) => return Ok(Probe::Unsafe(words)),
+        Err(RequestError::Denied(words)) => return Ok(Probe::ReadOnly(words)),
+        Err(RequestError::Unsupported(words)) => return Ok(Probe::Unsafe(words)),
         Err(trouble) => return Err(trouble),
     }
     let second = create().await;
@@ -122,7 +123,7 @@ async fn probe(client: &Client) -> Result<Probe, Trouble> {
     match second {
         Ok(false) => Ok(Probe::Shared),
         Ok(true) => Ok(Probe::Unsafe("it let a second writer overwrite the first".to_owned())),
-        Err(Trouble::Unsupported(words)) => Ok(Probe::Unsafe(words)),
+        Err(RequestError::Unsupported(words)) => Ok(Probe::Unsafe(words)),
         Err(trouble) => Err(trouble),
     }
 }
@@ -136,8 +137,8 @@ fn unavailable(url: &RemoteUrl, what: &str) -> RemoteError {
 fn unsafe_to_share(url: &RemoteUrl, what: &str) -> RemoteError {
     RemoteError::usage(
         format!(
-            "the server at {} can't be shared by several writers, for it has no put-if-absent (`If-None-Match: *`): \
-             {what}",
+            "the server at {} can't be shared by several writers, because it has no put-if-absent (`If-None-Match: \
+             *`): {what}",
             endpoint(url)
         ),
         "read from it with `--store-read-only`, or use a server that has it, such as S3, MinIO or Cloudflare R2",

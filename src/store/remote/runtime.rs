@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use super::error::Trouble;
+use super::error::RequestError;
 
 /// How often a waiting caller looks whether the user wants to stop: faster than a person notices.
 const POLL: Duration = Duration::from_millis(50);
@@ -38,10 +38,10 @@ impl Runtime {
     }
 
     /// Waits for a future, or until the user asks to stop.
-    pub(super) fn wait<T, F>(&self, cancel: Option<&AtomicBool>, future: F) -> Result<T, Trouble>
+    pub(super) fn wait<T, F>(&self, cancel: Option<&AtomicBool>, future: F) -> Result<T, RequestError>
     where
         T: Send + 'static,
-        F: Future<Output = Result<T, Trouble>> + Send + 'static,
+        F: Future<Output = Result<T, RequestError>> + Send + 'static,
     {
         let (sender, receiver) = mpsc::channel();
         let task = self.handle.spawn(async move { drop(sender.send(future.await)) });
@@ -50,10 +50,12 @@ impl Runtime {
                 Ok(result) => return result,
                 Err(RecvTimeoutError::Timeout) if cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) => {
                     task.abort();
-                    return Err(Trouble::Interrupted);
+                    return Err(RequestError::Interrupted);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(Trouble::Failed("the transfer died".to_owned())),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(RequestError::Failed("the transfer died".to_owned()));
+                }
             }
         }
     }
@@ -79,8 +81,8 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok(())
         };
-        assert!(matches!(runtime.wait(Some(&cancel), long), Err(Trouble::Interrupted)));
+        assert!(matches!(runtime.wait(Some(&cancel), long), Err(RequestError::Interrupted)));
         let died = runtime.wait(None, async { if true { panic!("a bug") } else { Ok(()) } });
-        assert!(matches!(died, Err(Trouble::Failed(_))));
+        assert!(matches!(died, Err(RequestError::Failed(_))));
     }
 }

@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::client::Client;
 use super::connect::PARALLEL;
-use super::error::Trouble;
+use super::error::RequestError;
 use super::fetch::Moved;
 use super::{Remote, Stored, checkpoints, entry_name, object_name};
 use crate::{AcEntry, FileRecord, Store, StoreError};
@@ -24,7 +24,7 @@ pub(super) enum Presence {
 }
 
 impl Presence {
-    async fn has(&self, client: &Client, name: &str, size: u64) -> Result<bool, Trouble> {
+    async fn has(&self, client: &Client, name: &str, size: u64) -> Result<bool, RequestError> {
         match self {
             Self::Ask => Ok(client.size(name).await? == Some(size)),
             Self::Listed(names) => Ok(names.get(name) == Some(&size)),
@@ -36,7 +36,7 @@ impl Store {
     /// Sends a new result to the object store. If another machine was first, its result is what comes back, and is
     /// what the local store holds from then on: everybody sees the same bytes.
     ///
-    /// Trouble with the object store is a warning: the result stays local.
+    /// RequestError with the object store is a warning: the result stays local.
     ///
     /// # Errors
     /// If the local store refuses.
@@ -48,12 +48,12 @@ impl Store {
         });
         match sent {
             Ok(theirs) => Ok(theirs.unwrap_or(entry)),
-            Err(Trouble::Local(error)) => Err(error),
-            Err(Trouble::Interrupted) => {
+            Err(RequestError::Local(error)) => Err(error),
+            Err(RequestError::Interrupted) => {
                 remote.warn(format!("stopped before everything was sent to {}: it stays local", remote.url));
                 Ok(entry)
             }
-            Err(Trouble::Unsound(words)) => {
+            Err(RequestError::Unsound(words)) => {
                 remote.warn(words);
                 Ok(entry)
             }
@@ -71,7 +71,7 @@ impl Store {
         entry: &AcEntry,
         presence: &Presence,
         dry: bool,
-    ) -> Result<Moved, Trouble> {
+    ) -> Result<Moved, RequestError> {
         let files: BTreeMap<Digest, FileRecord> = entry.files.values().map(|file| (file.digest, *file)).collect();
         let files: Vec<(FileRecord, PathBuf)> =
             files.into_values().map(|file| (file, self.object(file.digest))).collect();
@@ -81,7 +81,7 @@ impl Store {
                 let (client, presence, again) = (&client, &presence, &again);
                 async move {
                     let sent = send_object(client, file, &path, presence, again, dry).await?;
-                    Ok::<_, Trouble>((file, sent))
+                    Ok::<_, RequestError>((file, sent))
                 }
             };
             let sending = stream::iter(files.into_iter().map(send)).buffered(PARALLEL);
@@ -102,7 +102,7 @@ impl Store {
 
     /// Sends an entry whose objects are there. Another machine's, if that was first, replaces the local one and comes
     /// back.
-    pub(super) fn send_entry(&self, remote: &Remote, entry: &AcEntry) -> Result<Option<AcEntry>, Trouble> {
+    pub(super) fn send_entry(&self, remote: &Remote, entry: &AcEntry) -> Result<Option<AcEntry>, RequestError> {
         let (name, bytes) = (entry_name(entry.key), entry.to_bytes());
         let created = remote.call(|client| async move { client.create(&name, bytes).await })?;
         let theirs = if created { None } else { self.settle(remote, entry)? };
@@ -111,7 +111,7 @@ impl Store {
     }
 
     /// Takes over the entry that is there already, unless it is one's own or can't be used: then it is replaced.
-    fn settle(&self, remote: &Remote, entry: &AcEntry) -> Result<Option<AcEntry>, Trouble> {
+    fn settle(&self, remote: &Remote, entry: &AcEntry) -> Result<Option<AcEntry>, RequestError> {
         if let Stored::Entry(theirs) = remote.stored(entry.key)? {
             if theirs == *entry {
                 return Ok(None);
@@ -138,7 +138,7 @@ async fn send_object(
     presence: &Presence,
     again: &BTreeSet<Digest>,
     dry: bool,
-) -> Result<bool, Trouble> {
+) -> Result<bool, RequestError> {
     let name = object_name(file.digest);
     let damaged = again.contains(&file.digest);
     if !damaged && presence.has(client, &name, file.size).await? {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use super::connect::{PARALLEL, credentials_help, endpoint};
-use super::error::Trouble;
+use super::error::RequestError;
 use super::fetch::{Fetched, Moved};
 use super::send::Presence;
 use super::{Access, Remote, RemoteError, Stored, entry_name, object_name};
@@ -122,7 +122,7 @@ impl Store {
             SyncScope::Keys(keys) => keys.clone(),
             SyncScope::All => {
                 let names = remote.names(&["ac"]).map_err(|trouble| match trouble {
-                    Trouble::Unsupported(words) | Trouble::Denied(words) if remote.url.read_only() => {
+                    RequestError::Unsupported(words) | RequestError::Denied(words) if remote.url.read_only() => {
                         let message = format!("the server of {} has no list of what is there: {words}", remote.url);
                         RemoteError::unavailable(message, "name the runs to pull").into()
                     }
@@ -159,7 +159,7 @@ impl Store {
         declared: Declared<'_>,
         presence: &Presence,
         dry: bool,
-    ) -> Result<Synced, Trouble> {
+    ) -> Result<Synced, RequestError> {
         let entry = match self.inspect_declared(key, declared)? {
             Found::Hit(entry) => entry,
             Found::Miss => return Ok(presence.without()),
@@ -170,9 +170,9 @@ impl Store {
             Presence::Ask => matches!(remote.stored(key)?, Stored::Entry(_)),
         };
         let moved = match self.send_objects(remote, &entry, presence, dry) {
-            Err(Trouble::Unsound(_)) => return Ok(Synced::Damaged),
+            Err(RequestError::Unsound(_)) => return Ok(Synced::Damaged),
             // Gc, or a training that prunes its checkpoints, was faster.
-            Err(Trouble::Local(_)) if matches!(self.inspect(key)?, Found::Miss) => return Ok(presence.without()),
+            Err(RequestError::Local(_)) if matches!(self.inspect(key)?, Found::Miss) => return Ok(presence.without()),
             moved => moved?,
         };
         if there {
@@ -184,7 +184,13 @@ impl Store {
         Ok(Synced::Moved(moved))
     }
 
-    fn pull_one(&self, remote: &Remote, key: Digest, declared: Declared<'_>, dry: bool) -> Result<Synced, Trouble> {
+    fn pull_one(
+        &self,
+        remote: &Remote,
+        key: Digest,
+        declared: Declared<'_>,
+        dry: bool,
+    ) -> Result<Synced, RequestError> {
         let found = self.inspect_declared(key, declared)?;
         if let Found::Hit(entry) = found {
             let skipped = u64::try_from(entry.files.len()).unwrap_or(u64::MAX);
@@ -226,11 +232,11 @@ impl Store {
 
 impl Remote {
     /// For `map_err`: here the object store is all that the command is about, so its trouble is an error.
-    pub(super) fn as_error(&self) -> impl Fn(Trouble) -> StoreError + use<> {
+    pub(super) fn as_error(&self) -> impl Fn(RequestError) -> StoreError + use<> {
         let url = self.url.clone();
         move |trouble| match trouble {
-            Trouble::Interrupted => StoreError::Interrupted,
-            Trouble::Local(error) => error,
+            RequestError::Interrupted => StoreError::Interrupted,
+            RequestError::Local(error) => error,
             trouble => {
                 let message = format!("can't use the store {url} at {}: {trouble}", endpoint(&url));
                 RemoteError::unavailable(message, credentials_help(url.scheme)).into()
@@ -239,7 +245,7 @@ impl Remote {
     }
 
     /// Names and sizes of everything in some folders.
-    pub(super) fn names(&self, folders: &[&'static str]) -> Result<BTreeMap<String, u64>, Trouble> {
+    pub(super) fn names(&self, folders: &[&'static str]) -> Result<BTreeMap<String, u64>, RequestError> {
         let folders = folders.to_vec();
         self.call(|client| async move {
             let mut names = BTreeMap::new();
@@ -255,7 +261,7 @@ impl Remote {
         &self,
         keys: &[Digest],
         dry_run: bool,
-        one: &(dyn Fn(&Digest) -> Result<Synced, Trouble> + Sync),
+        one: &(dyn Fn(&Digest) -> Result<Synced, RequestError> + Sync),
         on_progress: OnProgress<'_>,
     ) -> Result<SyncReport, StoreError> {
         let report = Mutex::new(SyncReport { url: self.url.to_string(), dry_run, ..SyncReport::default() });
@@ -301,9 +307,9 @@ impl SyncReport {
 /// it.
 pub(super) fn in_parallel<T: Sync>(
     items: &[T],
-    one: impl Fn(&T) -> Result<(), Trouble> + Sync,
+    one: impl Fn(&T) -> Result<(), RequestError> + Sync,
     on_progress: OnProgress<'_>,
-) -> Result<(), Trouble> {
+) -> Result<(), RequestError> {
     let (next, done, stop) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     let work = || {
         while !stop.load(Ordering::Relaxed)
@@ -322,7 +328,7 @@ pub(super) fn in_parallel<T: Sync>(
         let threads: Vec<_> = (0..PARALLEL.min(items.len())).map_while(start).collect();
         // This thread is there, however few others the system gives.
         let here = if threads.is_empty() { work() } else { Ok(()) };
-        let died = || Err(Trouble::Failed("a transfer died".to_owned()));
+        let died = || Err(RequestError::Failed("a transfer died".to_owned()));
         let others = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| died()));
         others.fold(here, Result::and) // waits for all
     })

@@ -64,7 +64,7 @@ impl RemoteUrl {
             RemoteError::usage(format!("a store's URL has `//` after `{name}:`"), example(name))
         })?;
         if rest.split('/').next().unwrap_or_default().contains('@') || rest.contains(['?', '#']) {
-            let message = "the store's URL holds a user, a password or a signature, and is not repeated here for that";
+            let message = "the store's URL holds a user, a password or a signature, so it is not repeated here";
             let help = "give the URL without them, and credentials in the environment: `AWS_ACCESS_KEY_ID` and so on";
             return Err(RemoteError::usage(message, help));
         }

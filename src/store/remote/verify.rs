@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::client::Download;
-use super::error::Trouble;
+use super::error::RequestError;
 use super::sync::{OnProgress, in_parallel, objects_of};
 use super::{Remote, Stored, entry_name, object_name};
-use crate::{Declared, FileRecord, Store, StoreError, VerifyReport, scratch};
+use crate::{Declared, FileRecord, Store, StoreError, VerifyReport, fs};
 use simpipe_base::digest::Digest;
 
 impl Store {
@@ -34,7 +34,7 @@ impl Remote {
         declared: Declared<'_>,
         move_aside: bool,
         on_progress: OnProgress<'_>,
-    ) -> Result<VerifyReport, Trouble> {
+    ) -> Result<VerifyReport, RequestError> {
         let started = Instant::now();
         let names = self.names(&["ac", "cas"])?;
         let (in_cas, in_ac): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -66,7 +66,7 @@ impl Remote {
         &self,
         objects: &BTreeMap<Digest, u64>,
         on_progress: OnProgress<'_>,
-    ) -> Result<Vec<String>, Trouble> {
+    ) -> Result<Vec<String>, RequestError> {
         let objects: Vec<(Digest, u64)> = objects.iter().map(|(digest, size)| (*digest, *size)).collect();
         let damaged = Mutex::new(Vec::new());
         let check = |(digest, size): &(Digest, u64)| {
@@ -92,7 +92,7 @@ impl Remote {
         names: &[&String],
         objects: &BTreeMap<Digest, u64>,
         declared: Declared<'_>,
-    ) -> Result<Vec<String>, Trouble> {
+    ) -> Result<Vec<String>, RequestError> {
         let bad = Mutex::new(Vec::new());
         let check = |name: &&String| {
             let key = name.trim_start_matches("ac/").trim_end_matches(".json").parse::<Digest>();
@@ -118,9 +118,9 @@ impl Remote {
         Ok(bad)
     }
 
-    fn quarantine(&self, name: &str) -> Result<(), Trouble> {
+    fn quarantine(&self, name: &str) -> Result<(), RequestError> {
         let short = name.rsplit('/').next().unwrap_or_default();
-        let (from, to) = (name.to_owned(), format!("quarantine/{short}.{}", scratch::unique_name()));
+        let (from, to) = (name.to_owned(), format!("quarantine/{short}.{}", fs::unique_name()));
         self.call(|client| async move { client.rename(&from, &to).await })
     }
 }

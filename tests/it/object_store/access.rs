@@ -1,6 +1,7 @@
 //! Servers that allow less, say no, or are not there; and what is never said.
 
 use super::*;
+use crate::turns::turn;
 
 #[test]
 fn a_server_without_put_if_absent_is_refused_for_sharing_and_can_be_read() {
@@ -88,6 +89,7 @@ fn a_web_server_is_read_from() {
 
 #[test]
 fn what_is_not_there_is_said_with_the_endpoint_and_ends_with_four() {
+    let _turn = turn();
     let server = S3Server::start(true);
     let machine = Machine::new(server.port());
     for command in ["run", "plan"] {

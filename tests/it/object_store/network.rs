@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::project::signal;
+use crate::turns::turn;
 
 /// `FAULT_SEEDS=50 cargo test --test it a_bad_network` is the longer version.
 #[test]
@@ -45,6 +46,7 @@ fn a_server_that_goes_away_costs_a_warning_and_no_result() {
 
 #[test]
 fn an_interrupt_ends_a_transfer_that_hangs() {
+    let _turn = turn();
     let server = S3Server::start(true);
     let hanging = Fault::Delay(Duration::from_secs(20));
     let hangs =

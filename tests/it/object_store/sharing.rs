@@ -112,9 +112,9 @@ fn a_training_goes_on_on_another_machine() {
     let folder = tempfile::tempdir().unwrap();
     let [a, b] = ["a", "b"].map(|name| folder_store(&folder.path().join(name), &folder.path().join("remote")));
     let parts = serde_json::json!({ "params": 1 });
-    let shelf = CheckpointShelf::new(&a, parts.clone());
+    let set = CheckpointSet::new(&a, parts.clone());
     for step in [5, 10, 15] {
-        shelf.save(step, format!("state {step}").as_bytes()).unwrap();
+        set.save(step, format!("state {step}").as_bytes()).unwrap();
     }
     let marks = || {
         let mut names = files_below(&folder.path().join("remote/checkpoints"));
@@ -123,11 +123,11 @@ fn a_training_goes_on_on_another_machine() {
     };
     assert_eq!(marks(), ["10", "15"], "what is pruned here is pruned there");
     assert_eq!(files_below(&folder.path().join("remote/cas")).len(), 2);
-    let other = CheckpointShelf::new(&b, parts);
+    let other = CheckpointSet::new(&b, parts);
     assert_eq!(other.latest(u64::MAX), Some((15, b"state 15".to_vec())));
     other.save(20, b"state 20").unwrap();
     assert_eq!(marks(), ["15", "20"]);
-    assert_eq!(shelf.latest(u64::MAX), Some((20, b"state 20".to_vec())));
+    assert_eq!(set.latest(u64::MAX), Some((20, b"state 20".to_vec())));
 }
 
 #[test]

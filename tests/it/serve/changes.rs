@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use super::client::{Head, Serving, TOKEN, base64, form, picture};
 use crate::project::{files_below, simpipe};
 use crate::query::{Asked, store_of};
+use crate::turns::turn;
 
 fn add(serving: &Serving, label: &str, file: &[u8]) -> super::client::Response {
     serving.post(&format!("/v1/images?label={label}"), "image/png", file)
@@ -181,10 +182,11 @@ fn the_last_vector_stays() {
 /// Adds from several clients, the program killed in the midst of them: what was answered with 200 is there.
 #[test]
 fn every_200_survives_a_kill() {
+    let _turn = turn();
     let asked = Asked::new(&[]);
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
     let (next, told) = (AtomicU32::new(0), Mutex::new(Vec::new()));
-    for _ in 0..5 {
+    for round in 1..=5 {
         let mut serving = Serving::start(&asked.project, &["--writable"], true);
         let (at, delay) = (serving.at, random.random_range(20..200));
         std::thread::scope(|scope| {
@@ -200,7 +202,7 @@ fn every_200_survives_a_kill() {
                 });
             }
             std::thread::sleep(Duration::from_millis(delay));
-            while told.lock().unwrap().is_empty() {
+            while told.lock().unwrap().len() < 4 * round {
                 std::thread::sleep(Duration::from_millis(5));
             }
             serving.kill();
@@ -214,6 +216,51 @@ fn every_200_survives_a_kill() {
         assert!(!new, "image {number} was answered with 200 and is gone");
     }
     assert!(told.len() >= 20, "{} adds between the kills", told.len());
+}
+
+/// Where the run's index is a graph, added images are in one too: it finds them, nothing that is gone, and the same after a restart.
+#[test]
+fn images_come_to_a_graph_and_go_from_it_through_a_restart() {
+    let search = "index.search={ hnsw = { links = 8, search-width = 12, min-recall = 0.5 } }";
+    let sets = ["index.slice=\"all\"", search, "match.neighbours=3"];
+    let asked = Asked::new(&sets.iter().flat_map(|set| ["--set", *set]).collect::<Vec<_>>());
+    let mut serving = Serving::start(&asked.project, &["--writable"], true);
+    let files: Vec<Vec<u8>> = (0..160).map(picture).collect();
+    let mut digests = Vec::new();
+    for some in files.chunks(80) {
+        let fields: Vec<_> = some.iter().map(|file| ("image", Some("x.png"), &file[..])).collect();
+        let (kind, body) = form(&fields);
+        let told = serving.post("/v1/images?label=drawn", kind, &body).json();
+        let images = told["images"].as_array().unwrap();
+        digests.extend(images.iter().map(|image| image["digest"].as_str().unwrap().to_owned()));
+    }
+    let mut gone: Vec<String> = digests.iter().step_by(3).cloned().collect();
+    // Of the run too: what is nearest to some of its queries.
+    for at in 0..12 {
+        let near = nearest(&serving, &std::fs::read(asked.path(at)).unwrap())["neighbours"][0].clone();
+        gone.extend((near["added"] == false).then(|| near["digest"].as_str().unwrap().to_owned()));
+    }
+    gone.sort();
+    gone.dedup();
+    for digest in &gone {
+        assert_eq!(serving.delete(digest).status, 200);
+    }
+    let of_run: Vec<Vec<u8>> = (0..40).map(|at| std::fs::read(asked.path(at)).unwrap()).collect();
+    let answers = |serving: &Serving| -> Vec<Json> {
+        files.iter().chain(&of_run).map(|file| nearest(serving, file)["neighbours"].clone()).collect()
+    };
+    let before = answers(&serving);
+    let named = |near: &Json| near["digest"].as_str().unwrap().to_owned();
+    for neighbours in &before {
+        let neighbours = neighbours.as_array().unwrap();
+        assert!(neighbours.len() == 3 && neighbours.iter().all(|near| !gone.contains(&named(near))));
+    }
+    let living = || digests.iter().zip(&before).filter(|(digest, _)| !gone.contains(digest));
+    let found = living().filter(|(digest, neighbours)| named(&neighbours[0]) == **digest).count();
+    assert!(found * 20 >= living().count() * 19, "{found} of {} are found by themselves", living().count());
+    serving.kill();
+    let serving = Serving::start(&asked.project, &["--writable"], true);
+    assert!(answers(&serving) == before, "what is found hangs on the log alone");
 }
 
 /// The status of an add; `None` where the server has gone.

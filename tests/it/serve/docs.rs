@@ -1,4 +1,4 @@
-//! The examples of `docs/serving.md`, by curl against a server.
+//! The examples of `docs/guides/serving.md`, by curl against a server.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ fn every_curl_of_the_page_runs() {
     if !peers::program("curl against the server", "curl") {
         return;
     }
-    let page = std::fs::read_to_string(repository().join("docs/serving.md")).unwrap();
+    let page = std::fs::read_to_string(repository().join("docs/guides/serving.md")).unwrap();
     let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("curl ")).collect();
     assert!(lines.len() >= 10, "{lines:?}");
     let asked = Asked::new(&[]);

@@ -97,7 +97,7 @@ fn what_another_sweep_has_found_out_is_told_first_and_counts_as_none_of_this() {
     assert_eq!((&again["sweep"], &again["trials"]["finished"]), (&told["sweep"], &2.into()));
     let own = told["sweep"].as_str().unwrap();
     let other = project.json(&["sweep", "run", &narrow, "--from", own, "--json"], 2);
-    assert!(other["errors"][0]["message"].as_str().unwrap().contains("was begun without the trials of "), "{other}");
+    assert!(other["errors"][0]["message"].as_str().unwrap().contains("was started without the trials of "), "{other}");
 
     let objective = narrow_objective(&project, &narrow);
     let output = project.output(&["sweep", "run", &objective, "--new", "--from", &from]);

@@ -3,15 +3,18 @@
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
+use crate::turns::turn;
 
 #[test]
 fn a_sweep_survives_kills_at_any_moment() {
+    let _turn = turn();
     let trials = survives_kills(RATES);
     assert_eq!(trials, 8, "six points, and the best two with another seed");
 }
 
 #[test]
 fn rungs_survive_kills_at_any_moment() {
+    let _turn = turn();
     let asha = RATES
         .replace("method = \"tpe\"", "method = { asha = { min-epochs = 1, factor = 3 } }")
         .replace("finalists = 2", "finalists = 0");
@@ -58,6 +61,7 @@ fn long(project: &Project) -> String {
 
 #[test]
 fn a_sweep_that_is_stopped_goes_on_where_it_was() {
+    let _turn = turn();
     let project = Project::new();
     let config = long(&project);
     let mut child = start(&project, &config, &[]);
@@ -90,6 +94,7 @@ fn a_sweep_that_is_stopped_goes_on_where_it_was() {
 
 #[test]
 fn a_second_signal_ends_a_sweep_at_once_and_it_goes_on_later() {
+    let _turn = turn();
     let project = Project::new();
     let config = long(&project);
     let mut child = start(&project, &config, &[]);
@@ -113,6 +118,7 @@ fn a_second_signal_ends_a_sweep_at_once_and_it_goes_on_later() {
 
 #[test]
 fn a_trial_is_stopped_by_itself_and_the_others_go_on() {
+    let _turn = turn();
     let project = Project::new();
     let endless = "method = \"grid\"\nobjective = \"train.loss\"\nfinalists = 0\nparallel = 2\nmax-failures = 1\n\
                    [sweep.parameters]\n\"train.steps-per-epoch\" = [10000000, 12, 24]\n";
@@ -137,7 +143,7 @@ fn a_trial_is_stopped_by_itself_and_the_others_go_on() {
     assert_eq!((&status["state"], &status["stopped"]), (&"done".into(), &Json::Null), "no failure that counts");
     assert_eq!((&trials["finished"], &trials["failed"]), (&2.into(), &1.into()));
     let failed = &lines(&project, "trial-failed")[0];
-    assert_eq!((&failed["trial"].to_string()[..], &failed["reason"]), (number, &"somebody asked it to stop".into()));
+    assert_eq!((&failed["trial"].to_string()[..], &failed["reason"]), (number, &"it was asked to stop".into()));
     let refused = project.json(&["sweep", "stop", "--trial", number, "--json"], 2);
     assert!(refused["errors"][0]["message"].as_str().unwrap().ends_with("has ended"), "{refused}");
 }

@@ -228,7 +228,7 @@ fn what_keeps_a_job_from_being_submitted_is_said_in_its_own_words() {
     let empty = tempfile::tempdir().unwrap();
     let (message, help) = error(&cluster.command(&hired).env("PATH", empty.path()).output().unwrap());
     assert!(message.starts_with("there is no `sbatch` here") && help.contains("load its module"), "{message} {help}");
-    for (option, why) in [("--array=0-9", "simpipe says that itself"), ("gpu", "it is no option of sbatch")] {
+    for (option, why) in [("--array=0-9", "simpipe says that itself"), ("gpu", "it is not an option of sbatch")] {
         let option = format!("--slurm-option={option}");
         let (message, _) = error(&cluster.output(&[&hired[..], &[&option]].concat()));
         assert!(message.contains(why), "{message}");

@@ -1,6 +1,7 @@
 //! `simpipe sweep status --watch`: a line for each change, until the sweep ends or somebody has seen enough.
 
 use super::*;
+use crate::turns::turn;
 
 /// Watches the newest sweep of a project.
 fn watch(project: &Project) -> Child {
@@ -36,6 +37,7 @@ fn a_watched_sweep_is_a_line_for_each_change_until_it_ends() {
 
 #[test]
 fn who_watches_leaves_at_once_and_the_sweep_goes_on() {
+    let _turn = turn();
     let project = Project::new();
     let long = format!("{RATES}[train]\nsteps-per-epoch = 4000\n").replace("finalists = 2", "finalists = 0");
     let config = config(&project, &long.replace("trials = 6", "trials = 1"));

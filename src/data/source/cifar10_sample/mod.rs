@@ -14,8 +14,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::DataError;
-use crate::decode::{DecodeOptions, decode};
 use simpipe_base::digest::Digest;
+use simpipe_picture::{DecodeOptions, decode};
 
 static IMAGES: &[u8] = include_bytes!("images.parquet");
 
@@ -129,10 +129,11 @@ mod tests {
             on_read: &|_, _| (),
             column: None,
             earlier: None,
+            storage: &crate::Storage::Raw,
         };
         let mut sink = |example: Example<'_>| {
             *counts.entry((example.split.to_owned(), example.label)).or_default() += 1;
-            assert_eq!(example.image.shape, ImageShape { height: 32, width: 32, channels: 3 });
+            assert_eq!(example.image.shape(), ImageShape { height: 32, width: 32, channels: 3 });
             digests.insert(example.image.digest());
             last = Some(example.label);
             Ok(())

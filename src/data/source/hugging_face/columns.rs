@@ -131,7 +131,7 @@ fn bytes(column: &dyn Array) -> Result<Vec<Option<&[u8]>>, ArrowError> {
     } else if let Some(bytes) = column.as_binary_view_opt() {
         Ok(bytes.iter().collect())
     } else {
-        Err(ArrowError::SchemaError("the images are no bytes".to_owned()))
+        Err(ArrowError::SchemaError("the images are not bytes".to_owned()))
     }
 }
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::ClassFolder;
+use super::folder::{File, Folder};
 use super::split::SplitRule;
-pub(super) use crate::source::listing::Item as File;
+use crate::DataError;
 use crate::source::listing::is_visible;
 use crate::split::TRAIN;
-use crate::{DataError, decode};
 use simpipe_base::fs::{expect_regular, open_regular};
 
 /// Endings of formats that are read.
@@ -21,24 +21,15 @@ const FOREIGN: [&str; 7] = ["avif", "heic", "heif", "jp2", "jxl", "pgm", "ppm"];
 /// Pictures of other kinds: no images to this program, but a folder that holds nothing else was meant to hold some.
 const OTHER: [&str; 12] = ["svg", "svgz", "psd", "eps", "ico", "tga", "exr", "dng", "cr2", "cr3", "nef", "arw"];
 /// What to do about files that are not read.
-pub(super) const CONVERT: &str = "convert them to JPEG or PNG, or take the folder away";
+pub(super) const CONVERT: &str = "convert them to JPEG or PNG, or remove the folder";
 /// First bytes that tell an image whose name has no ending.
 const HEAD: u64 = 32;
 
-const BY_FOLDERS: &str = "lay the images out as `<split>/<class>/<name>.jpg` or `.png`, such as `train/cat/1.jpg`; folders \
-                          of classes alone need `split = \"images\"` or `split = \"classes\"`, deeper ones \
+const BY_FOLDERS: &str = "arrange the images as `<split>/<class>/<name>.jpg` or `.png`, such as `train/cat/1.jpg`; \
+                          folders of classes alone need `split = \"images\"` or `split = \"classes\"`, deeper ones \
                           `class = \"path\"`";
-const BY_CLASS: &str = "lay the images out as `<class>/<name>.jpg` or `.png`, such as `cat/1.jpg`; folders of splits are \
-                        read with `split = \"folders\"`";
-
-/// All image files, in the order of split, class and file name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Folder {
-    /// Those of `train`, then those that only other splits have, each sorted.
-    pub classes: Vec<String>,
-    /// Every image.
-    pub files: Vec<File>,
-}
+const BY_CLASS: &str = "arrange the images as `<class>/<name>.jpg` or `.png`, such as `cat/1.jpg`; folders of splits \
+                        are read with `split = \"folders\"`";
 
 impl Folder {
     /// Looks at names, and at the first bytes where a name has no ending; hidden files, folders of systems and
@@ -98,7 +89,8 @@ impl Found {
                 self.class_folders.insert((split.clone(), class.clone()));
             }
             ([_, _, ..], true) => {
-                return Err(self.malformed(entry.path(), "a folder inside a class: images must lie directly in it"));
+                return Err(self
+                    .malformed(entry.path(), "a folder inside a class: images must be directly in the class folder"));
             }
             (_, false) if image && expect_regular(entry.file_type()).is_err() => {
                 let reason =
@@ -135,7 +127,7 @@ impl Found {
             None => self.malformed(&path, "the class has no images"),
             Some((count, name)) => {
                 let more = if *count > 1 { format!(" and {} more are", count - 1) } else { " is".to_owned() };
-                let reason = format!("the class has no images that can be read: `{name}`{more} of another format");
+                let reason = format!("the class has no readable images: `{name}`{more} of another format");
                 DataError::Malformed { path, reason, help: Some(CONVERT.to_owned()) }
             }
         }
@@ -211,5 +203,5 @@ fn starts_as_image(path: &Path) -> bool {
         file.take(HEAD).read_to_end(&mut head)?;
         Ok(head)
     });
-    head.is_ok_and(|head| decode::starts_as_image(&head))
+    head.is_ok_and(|head| simpipe_picture::starts_as_image(&head))
 }

@@ -1,14 +1,14 @@
 //! How the images of a folder are divided into splits. Names alone decide, so the same folder is divided in the same
 //! way on every machine, and a new file moves few others.
 
-use super::scan::Folder;
+use super::folder::Folder;
 use simpipe_base::check::{self, Check};
 use simpipe_base::digest::Digest;
 
 simpipe_base::choice! {
     /// How images are divided into splits.
     pub enum SplitRule {
-        /// The folders say it: `<split>/<class>/*`.
+        /// By folder: `<split>/<class>/*`.
         "folders" => Folders,
         /// `<class>/*`: a share of the images of each class becomes the split `test`, another `validation` where that is
         /// wanted, the others `train`. Measures how well known classes are recognised.
@@ -104,7 +104,7 @@ fn drawn<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::image_folder::scan::File;
+    use crate::source::image_folder::folder::File;
 
     /// Classes a, b, c of 10, 4 and 1 images.
     fn folder() -> Folder {

@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use walkdir::WalkDir;
 
-use super::scan::{CONVERT, File, Folder, is_image, is_other_picture};
+use super::folder::{File, Folder};
+use super::scan::{CONVERT, is_image, is_other_picture};
 use super::{ImageSplit, Reader, SplitRule};
 use crate::DataError;
-use crate::decode::{DecodeError, DecodeOptions};
 use crate::in_order::{BUDGET, Claim, in_order};
 use crate::source::listing::{ListsFiles, is_visible};
 use crate::source::manifest::Manifest;
 use crate::source::pictures::decode_file;
 use simpipe_base::digest::Digest;
 use simpipe_base::param;
+use simpipe_picture::{DecodeError, DecodeOptions};
 
 /// Files whose content is looked at, evenly spread over the folder: enough to know the sizes, quick on photographs.
 const CHECKED: usize = 4000;
@@ -87,8 +88,8 @@ impl From<DataError> for SurveyError {
 const LAYOUTS: &str = "simpipe reads `<class>/<image>` and `<split>/<class>/<image>`, such as `cat/1.jpg` or \
                        `train/cat/1.jpg`; images are JPEG, PNG, WebP, GIF, BMP or TIFF";
 
-const TABLES: &str = "a table of images is CSV, TSV, JSON Lines or Parquet with the columns `path`, `label` and, if it says so, \
-                      `split` (`train`, `test`)";
+const TABLES: &str = "a table of images is CSV, TSV, JSON Lines or Parquet with the columns `path`, `label` and, \
+                      optionally, `split` (`train`, `test`)";
 
 impl Survey {
     /// Looks at a folder.
@@ -110,7 +111,7 @@ impl Survey {
         let manifest: Result<Manifest, _> = param::from_json(&json!({ "path": path.to_string_lossy() }));
         let manifest = manifest.map_err(|issues| {
             let message = issues.first().map_or_else(String::new, |issue| issue.message.clone());
-            SurveyError::new(message, "name the table another way")
+            SurveyError::new(message, "rename the table")
         })?;
         let listing = manifest.list(&Reader::default(), None)?;
         let names: std::collections::BTreeSet<&str> = listing.items.iter().map(|item| item.split.as_str()).collect();
@@ -121,7 +122,7 @@ impl Survey {
         let train = names.iter().find(|name| name.to_lowercase().starts_with("train")).ok_or_else(|| {
             let named: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();
             let message =
-                format!("no image of `{}` is of a split `train`, only of {}", path.display(), named.join(", "));
+                format!("`{}` has no images in a split `train`, only in {}", path.display(), named.join(", "));
             SurveyError::new(message, TABLES)
         })?;
         let mut tests = TESTING.iter().filter_map(|known| like(known));
@@ -235,7 +236,7 @@ type Depths = BTreeMap<usize, (usize, String)>;
 impl Layout {
     fn of(root: &Path) -> Result<Self, SurveyError> {
         if !root.exists() {
-            let help = "correct the path; for a dataset that simpipe knows write `simpipe init --dataset cifar10`";
+            let help = "correct the path; for a built-in dataset write `simpipe init --dataset cifar10`";
             return Err(SurveyError::new(format!("there is no folder `{}`", root.display()), help));
         }
         if !root.is_dir() {
@@ -248,13 +249,13 @@ impl Layout {
             [] if is_empty(root) => Err(SurveyError::new(format!("the folder `{at}` is empty"), LAYOUTS)),
             [] => Err(no_images(root)),
             [0] => Err(SurveyError::new(
-                format!("the images lie directly in `{at}`, so that nothing says what each shows"),
-                "put the images of each class into a folder of its own, named after the class",
+                format!("the images are directly in `{at}`, so their classes are not known"),
+                "put the images of each class in a folder named after the class",
             )),
             [1] => match splits_alone(root) {
                 Some(names) => Err(SurveyError::new(
-                    format!("{names} are splits, and the images lie directly in them: nothing says what each shows"),
-                    format!("lay them out as `train/<class>/<image>`, or list them in a table: {TABLES}"),
+                    format!("{names} are splits, and the images are directly in them, so their classes are not known"),
+                    format!("arrange them as `train/<class>/<image>`, or list them in a table: {TABLES}"),
                 )),
                 None => Ok(Self::flat(root.to_path_buf())),
             },
@@ -267,7 +268,7 @@ impl Layout {
                 let common = several.iter().max_by_key(|depth| depths[depth].0).expect("there are several");
                 let odd = several.iter().find(|depth| *depth != common).expect("there are several");
                 let [(_, common), (_, odd)] = [&depths[common], &depths[odd]];
-                let message = format!("images lie at several depths: most as `{common}`, but also `{odd}`");
+                let message = format!("images are at several depths: most as `{common}`, but also `{odd}`");
                 Err(SurveyError::new(message, LAYOUTS))
             }
         }
@@ -301,7 +302,7 @@ impl Layout {
                 let shown: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();
                 let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
                 let message = format!(
-                    "images lie as `<a>/<b>/<image>`, but {}{more} are not the splits `train` and `test`",
+                    "images are arranged as `<a>/<b>/<image>`, but {}{more} are not the splits `train` and `test`",
                     shown.join(", ")
                 );
                 let help = format!(
@@ -323,7 +324,7 @@ fn no_images(root: &Path) -> SurveyError {
         None => SurveyError::new(format!("there are no images in `{at}`"), LAYOUTS),
         Some(entry) => {
             let name = entry.path().strip_prefix(root).unwrap_or_else(|_| entry.path()).display().to_string();
-            let message = format!("there are no images in `{at}` that can be read: `{name}` is of another format");
+            let message = format!("there are no readable images in `{at}`: `{name}` has another format");
             SurveyError::new(message, CONVERT)
         }
     }
@@ -344,7 +345,7 @@ fn depths(root: &Path) -> Result<Depths, SurveyError> {
     let mut depths = Depths::new();
     for entry in WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_visible) {
         let entry = entry.map_err(|error| {
-            SurveyError::new(error.to_string(), "make the folder readable, and free of links that lead nowhere")
+            SurveyError::new(error.to_string(), "make the folder readable, and remove broken links")
         })?;
         if entry.file_type().is_file() && is_image(&entry) {
             let name = entry.path().strip_prefix(root).unwrap_or_else(|_| entry.path()).display().to_string();
@@ -442,9 +443,9 @@ mod tests {
         let folder = folder(&["train/1.png", "cat/2.png"]);
         assert!(Survey::of(folder.path()).is_ok(), "one may be a class");
         let said = refused(&["a/1.svg", "b/2.svg"]);
-        assert_eq!(said, "there are no images in `ROOT` that can be read: `a/1.svg` is of another format");
+        assert_eq!(said, "there are no readable images in `ROOT`: `a/1.svg` has another format");
         let said = refused(&["a/1.png", "b/2.svg", "b/3.svg"]);
-        assert!(said.contains("the class has no images that can be read: `2.svg` and 1 more are"), "{said}");
+        assert!(said.contains("the class has no readable images: `2.svg` and 1 more are"), "{said}");
     }
 
     #[test]
@@ -471,11 +472,11 @@ mod tests {
     fn what_is_no_folder_of_classes_is_said() {
         assert_eq!(refused(&[]), "the folder `ROOT` is empty");
         assert_eq!(refused(&["a/notes.txt"]), "there are no images in `ROOT`");
-        assert!(refused(&["1.png", "2.png"]).starts_with("the images lie directly in `ROOT`"));
+        assert!(refused(&["1.png", "2.png"]).starts_with("the images are directly in `ROOT`"));
         assert!(refused(&["x/train/a/1.png"]).starts_with("images are nested too deep: 3 folders down"));
         assert_eq!(
             refused(&["a/1.png", "a/2.png", "b/c/3.png"]),
-            "images lie at several depths: most as `a/1.png`, but also `b/c/3.png`"
+            "images are at several depths: most as `a/1.png`, but also `b/c/3.png`"
         );
         assert!(refused(&["Latin/a/1.png", "Greek/b/1.png"]).contains("`Greek`, `Latin` are not the splits"));
         assert!(refused(&["a/broken.png"]).starts_with("none of the images can be read"));

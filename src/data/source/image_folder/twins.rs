@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::scan::{File, Folder};
+use super::folder::{File, Folder};
 use super::{ImageFolder, Reader};
 use simpipe_base::digest::Digest;
 

@@ -77,15 +77,15 @@ fn what_is_wrong_is_told_at_its_line() {
     assert_eq!(said("file,label\na,b\n"), "ROOT/m.csv: there is no column `path`");
     assert_eq!(
         said("path,label,x_1\na,b,1\n"),
-        "ROOT/m.csv: of the columns `x_1`, `x_2`, `y_1` and `y_2` some are there and some are not"
+        "ROOT/m.csv: only some of the columns `x_1`, `x_2`, `y_1` and `y_2` exist"
     );
     assert_eq!(
         said("path,label\nimages/a.png,1\nimages/b.png,\nimages/c.png,1.5\n"),
-        "ROOT/m.csv: line 3: there is no label; line 4: the label 1.5 is no class: it must be a name or a whole number"
+        "ROOT/m.csv: line 3: there is no label; line 4: the label 1.5 is not a class: it must be a name or an integer"
     );
     assert_eq!(
         said("path,label\nimages/a.png,1\nimages/a.png,2\n,3\n"),
-        "ROOT/m.csv: line 3: `images/a.png` stands in line 2 already; line 4: there is no path"
+        "ROOT/m.csv: line 3: `images/a.png` is already in line 2; line 4: there is no path"
     );
     assert_eq!(
         said("path,label,is_query\nimages/a.png,1,maybe\n"),
@@ -93,7 +93,10 @@ fn what_is_wrong_is_told_at_its_line() {
     );
     let boxed = |numbers: &str| said(&format!("path,label,x_1,x_2,y_1,y_2\nimages/a.png,1,{numbers}\n"));
     assert_eq!(boxed("1,1,0,2"), "ROOT/m.csv: line 2: its box from (1, 0) to (1, 2) has no pixels");
-    assert_eq!(boxed("-1,1,0,2"), "ROOT/m.csv: line 2: `-1` is no pixel of a box: it must be a whole number from 0");
+    assert_eq!(
+        boxed("-1,1,0,2"),
+        "ROOT/m.csv: line 2: `-1` is not a pixel of a box: it must be an integer of at least 0"
+    );
     assert!(boxed("1,2,,2").starts_with("ROOT/m.csv: line 2: its box is not whole"));
     assert_eq!(
         boxed("0,5,0,2"),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::DataError;
-use crate::decode::Part;
 use crate::source::listing::{Item, More, wrong_lines};
 use crate::source::table::{Row, Table};
 use simpipe_artifact::About;
+use simpipe_picture::Part;
 
 const PATH: [&str; 6] = ["path", "file_name", "filename", "filepath", "image_path", "image"];
 const LABEL: [&str; 4] = ["label", "class", "class_name", "labels"];
@@ -38,7 +38,7 @@ impl Columns {
             [None, None, None, None] => None,
             [Some(x_1), Some(x_2), Some(y_1), Some(y_2)] => Some([x_1, x_2, y_1, y_2]),
             _ => {
-                let reason = "of the columns `x_1`, `x_2`, `y_1` and `y_2` some are there and some are not";
+                let reason = "only some of the columns `x_1`, `x_2`, `y_1` and `y_2` exist";
                 return Err(DataError::malformed(&table.path, reason));
             }
         };
@@ -99,14 +99,14 @@ impl Rows<'_> {
                     let part = item.more.as_ref().and_then(|more| more.part).map(|of| [of.x.0, of.x.1, of.y.0, of.y.1]);
                     let earlier = *first.entry((path, part)).or_insert(row.line);
                     if earlier != row.line {
-                        wrong.push((row.line, format!("`{path}` stands in line {earlier} already")));
+                        wrong.push((row.line, format!("`{path}` is already in line {earlier}")));
                     }
                     items.push(item);
                 }
                 Err(reason) => wrong.push((row.line, reason)),
             }
         }
-        let help = "correct these lines, or take them out: an image, or a box in it, stands in one line";
+        let help = "correct or remove these lines: an image, or a box in it, has one line";
         if wrong.is_empty() { Ok(items) } else { Err(wrong_lines(&table.path, &wrong, help)) }
     }
 
@@ -152,11 +152,12 @@ fn part_of(cells: [Option<&str>; 4]) -> Result<Option<Part>, String> {
     let numbers = match cells {
         [None, None, None, None] => return Ok(None),
         [Some(x_1), Some(x_2), Some(y_1), Some(y_2)] => [x_1, x_2, y_1, y_2],
-        _ => return Err("its box is not whole: `x_1`, `x_2`, `y_1` and `y_2` are four numbers".to_owned()),
+        _ => return Err("its box is incomplete: `x_1`, `x_2`, `y_1` and `y_2` must all be numbers".to_owned()),
     };
     let whole = |text: &str| {
         let text = text.strip_suffix(".0").unwrap_or(text);
-        text.parse::<u32>().map_err(|_| format!("`{text}` is no pixel of a box: it must be a whole number from 0"))
+        text.parse::<u32>()
+            .map_err(|_| format!("`{text}` is not a pixel of a box: it must be an integer of at least 0"))
     };
     let [x_1, x_2, y_1, y_2] = [whole(numbers[0])?, whole(numbers[1])?, whole(numbers[2])?, whole(numbers[3])?];
     if x_1 >= x_2 || y_1 >= y_2 {

@@ -48,7 +48,7 @@ impl Head {
         let mut start = [0; 8];
         from.read_exact(&mut start).map_err(cut)?;
         if !start.starts_with(MAGIC) {
-            return Err("it is no NumPy array".to_owned());
+            return Err("it is not a NumPy array".to_owned());
         }
         let mut length = [0; 4];
         from.read_exact(&mut length[..if start[6] == 1 { 2 } else { 4 }]).map_err(cut)?;
@@ -82,10 +82,10 @@ impl Head {
     /// How images lie in it, and how many there are.
     pub(super) fn images(&self) -> Result<(Layout, usize), String> {
         if !matches!(self.descr.as_str(), "|u1" | "u1" | "<u1") {
-            return Err(format!("its values are `{}`, where pixels are bytes (`uint8`)", self.descr));
+            return Err(format!("its values are `{}`, but pixels must be bytes (`uint8`)", self.descr));
         }
         if self.fortran_order {
-            return Err("it is in Fortran's order: save it with `np.ascontiguousarray`".to_owned());
+            return Err("it is in Fortran order: save it with `np.ascontiguousarray`".to_owned());
         }
         let (sides, planes) = match *self.shape.as_slice() {
             [_, height, width] => ([height, width, 1], false),
@@ -93,7 +93,7 @@ impl Head {
             [_, channels @ (1 | 3), height, width] => ([height, width, channels], true),
             _ => {
                 return Err(format!(
-                    "its shape is {:?}, where images are number, height, width and 1 or 3 channels",
+                    "its shape is {:?}, but images must be number, height, width and 1 or 3 channels",
                     self.shape
                 ));
             }
@@ -111,13 +111,13 @@ pub(super) fn texts(from: &mut impl Read) -> Result<Vec<String>, String> {
     let head = Head::read(from)?;
     let count = head.count().unwrap_or(usize::MAX);
     if head.shape.iter().skip(1).any(|side| *side != 1) || head.shape.is_empty() {
-        return Err(format!("its shape is {:?}, where labels are one an image", head.shape));
+        return Err(format!("its shape is {:?}, but there must be one label per image", head.shape));
     }
     let (kind, size) = head.descr.trim_start_matches(['<', '|']).split_at_checked(1).ok_or("it has no type")?;
     let size: usize = size.parse().map_err(|_| format!("its values are `{}`", head.descr))?;
     let width = if kind == "U" { size.saturating_mul(4) } else { size };
     let bytes = width.checked_mul(count).filter(|bytes| *bytes as u64 <= LABELS && width > 0);
-    let bytes = bytes.ok_or_else(|| format!("{count} values of {width} bytes are no labels"))?;
+    let bytes = bytes.ok_or_else(|| format!("{count} values of {width} bytes are not labels"))?;
     let mut values = Vec::new();
     from.take(bytes as u64).read_to_end(&mut values).map_err(|error| error.to_string())?;
     if values.len() != bytes {

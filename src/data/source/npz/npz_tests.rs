@@ -61,7 +61,7 @@ fn what_is_wrong_is_told_with_its_array() {
     let labels = || ("labels", array("|u1", "1,", &[0]));
     assert_eq!(
         said(&[("images", array("<f4", "1, 1, 1", &[0; 4])), labels()]),
-        "ROOT/set.npz: `images`: its values are `<f4`, where pixels are bytes (`uint8`)"
+        "ROOT/set.npz: `images`: its values are `<f4`, but pixels must be bytes (`uint8`)"
     );
     assert_eq!(
         said(&[("images", array("|u1", "2, 1, 1", &[0; 2])), labels()]),

@@ -129,7 +129,7 @@ fn finish(
 /// Takes over what a sample's JSON says.
 fn note(sample: &mut Sample, content: &[u8], wanted: &Wanted<'_>) -> Result<(), String> {
     let note: serde_json::Map<String, Json> =
-        serde_json::from_slice(content).map_err(|error| format!("it is no JSON object: {error}"))?;
+        serde_json::from_slice(content).map_err(|error| format!("it is not a JSON object: {error}"))?;
     let text = |name: &str| match note.get(name)? {
         Json::String(text) => Some(text.clone()),
         Json::Number(number) => Some(number.to_string()),

@@ -63,7 +63,7 @@ fn what_is_wrong_is_told_by_its_key() {
     shard(&path, &[("a/1.png", png(1)), ("a/2.png", png(2)), ("a/1.jpg", png(2))]);
     assert_eq!(refused(&of, folder.path()), "ROOT/x.tar: `a/1` is in x.tar twice");
     shard(&path, &[("1.json", b"[]".to_vec())]);
-    assert!(refused(&of, folder.path()).starts_with("ROOT/x.tar: `1.json`: it is no JSON object"));
+    assert!(refused(&of, folder.path()).starts_with("ROOT/x.tar: `1.json`: it is not a JSON object"));
     std::fs::write(&path, [7; 600]).unwrap();
     assert!(refused(&of, folder.path()).starts_with("ROOT/x.tar: not a readable .tar: "));
     let names = with("webdataset", &path, &serde_json::json!({ "class-names": ["x"] }));

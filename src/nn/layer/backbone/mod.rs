@@ -8,8 +8,9 @@ use self::mobile::{EFFICIENT, MOBILE, Mobile, Scheme};
 use self::stack::{Called, Stack};
 use self::transformer::Transformer;
 use super::preset::{Architecture, Resnet18, Resnet50};
-use super::{FeatureShape, LayerIssue, LayerSpec, Normalize, Preset, Resize, ResizeFilter};
+use super::{FeatureShape, LayerSpec, Normalize, Preset, Resize, ResizeFilter};
 use simpipe_base::check;
+use simpipe_base::issue::Issue;
 use simpipe_base::param::{SpecPath, defaults};
 use simpipe_base::{choice, params};
 
@@ -251,15 +252,15 @@ impl Architecture for Backbone {
         &mut self.body
     }
 
-    fn accepts(&self, input: &FeatureShape, outermost: bool) -> Result<(), LayerIssue> {
+    fn accepts(&self, input: &FeatureShape, outermost: bool) -> Result<(), Issue> {
         let [_, _, channels] = input.image("backbone")?;
         if channels != 3 {
             let message = format!("a backbone sees images of 3 channels, found {channels}");
-            return Err(LayerIssue::new("", message).help("let the dataset give colour images"));
+            return Err(Issue::of("", message).help("make the dataset give colour images"));
         }
         if !outermost {
-            let help = "put it into the outermost list of layers";
-            return Err(LayerIssue::new("", "a backbone can't stand inside another layer").help(help));
+            let help = "put it in the outermost list of layers";
+            return Err(Issue::of("", "a backbone can't be inside another layer").help(help));
         }
         Ok(())
     }

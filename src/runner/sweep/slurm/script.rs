@@ -45,7 +45,7 @@ impl SlurmOptions {
                 return wrong(option, "it is more than one line");
             }
             if !option.starts_with('-') {
-                return wrong(option, "it is no option of sbatch");
+                return wrong(option, "it is not an option of sbatch");
             }
             if option.split_whitespace().any(is_own) {
                 return wrong(option, "simpipe says that itself");
@@ -150,7 +150,7 @@ exec /opt/simpipe 'it'\\''s'
             ("-a0-9", "simpipe says that itself"),
             ("--mem=8G --array=1", "simpipe says that itself"),
             ("--wrap=ls", "simpipe says that itself"),
-            ("partition=gpu", "it is no option of sbatch"),
+            ("partition=gpu", "it is not an option of sbatch"),
             ("--comment=x\nrm -rf /", "it is more than one line"),
         ] {
             assert!(check(bad).is_err_and(|said| said.contains(why)), "{bad}");

@@ -56,7 +56,7 @@ fn an_augmented_training_that_was_stopped_goes_on_to_the_same_bytes() {
     lab.stop_at = u64::MAX;
     lab.train(&params, "model").unwrap();
     assert!(lab.files("model") == whole.files("model"), "the same bytes");
-    let words = "batch size 24 (4 classes x 3 examples x 2 views), goes on after step 7";
+    let words = "batch size 24 (4 classes x 3 examples x 2 views), continues after step 7";
     assert!(lab.seen.lock().unwrap().iter().any(|seen| seen.message == words));
 }
 

@@ -172,12 +172,9 @@ fn without_a_step_what_does_nothing_is_named() {
     assert_eq!(warnings(json!({})), []);
     let found = warnings(json!({ "ema": {}, "augment": ["horizontal-flip"], "groups": [{ "match": "layers.1" }] }));
     assert_eq!((found.len(), found[0].path.as_str()), (1, "augment"));
-    assert_eq!(
-        found[0].message,
-        "`augment`, `ema` and `groups` do nothing: `epochs` is 0, so the network stays as it starts"
-    );
+    assert_eq!(found[0].message, "`augment`, `ema` and `groups` do nothing: `epochs` is 0, so nothing is trained");
     let found = warnings(json!({ "lookahead": {} }));
-    assert_eq!(found[0].message, "`lookahead` does nothing: `epochs` is 0, so the network stays as it starts");
+    assert_eq!(found[0].message, "`lookahead` does nothing: `epochs` is 0, so nothing is trained");
     assert_eq!(Train::warnings(&with(1, json!({ "ema": {} })), &InputFacts(BTreeMap::new())), []);
 }
 

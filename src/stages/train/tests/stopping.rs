@@ -17,7 +17,7 @@ fn a_training_that_was_stopped_goes_on_to_the_same_bytes() {
     lab.seen.lock().unwrap().clear();
     lab.train(&params(2), "model").unwrap();
     let first = lab.seen.lock().unwrap().first().unwrap().clone();
-    let words = "batch size 12 (4 classes x 3 examples), goes on after step 7";
+    let words = "batch size 12 (4 classes x 3 examples), continues after step 7";
     assert_eq!((first.done, first.message.as_str()), (7, words));
     assert!(lab.files("model") == whole.files("model"), "the same bytes");
     // How often checkpoints are made changes neither bytes nor key.
@@ -109,7 +109,7 @@ fn an_older_checkpoint_is_used_where_newer_ones_are_useless() {
     let warnings = lab.warnings.lock().unwrap();
     assert_eq!(warnings.len(), 3, "{warnings:?}");
     assert!(
-        warnings.iter().all(|said| said.ends_with(&format!(": training goes on from step {older}"))),
+        warnings.iter().all(|said| said.ends_with(&format!(": training continues from step {older}"))),
         "{warnings:?}"
     );
     assert!(lab.files("model") == whole.files("model"), "the same bytes");

@@ -91,7 +91,8 @@ fn a_metric_without_anything_to_find_is_refused_at_its_place() {
         (json!({ "early-stopping": { "metric": "recall@1" } }), "early-stopping.metric"),
         (json!({ "keep-best": "map@r" }), "keep-best"),
     ] {
-        let Err(StageError::Param { path, message, .. }) = run(more) else { panic!("a pool of lone images") };
+        let Err(StageError::Param(issue)) = run(more) else { panic!("a pool of lone images") };
+        let Issue { path, message, .. } = *issue;
         assert_eq!(path, place);
         assert!(message.contains("no image of the validation pool has another one of its class"), "{message}");
     }
