@@ -174,6 +174,6 @@ mod tests {
             assert!(parse(&changed, MAGIC).is_err(), "byte {at}");
         }
         std::fs::write(&path, []).unwrap();
-        assert!(Parts::open(&path, MAGIC).unwrap_err().to_string().contains("it is no test of parts"));
+        assert!(Parts::open(&path, MAGIC).unwrap_err().to_string().contains("it is not a test of parts"));
     }
 }

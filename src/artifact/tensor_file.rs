@@ -336,7 +336,7 @@ mod tests {
             (Vec::new(), "cut short"),
             (vec![255; 20], "cut short"),
             (file()[..30].to_vec(), "cut short"),
-            (with("[]", 0), "no JSON"),
+            (with("[]", 0), "not JSON"),
             (with("{\"a\":{\"dtype\":\"F32\"}}", 0), "the tensor `a` can't be read"),
             (with(&format!("{{\"a\":{one}}}"), 3), "lies outside of the file"),
             (with(&format!("{{\"a\":{}}}", one.replace("[0,4]", "[4,0]")), 4), "lies outside"),

@@ -350,11 +350,11 @@ fn what_does_not_fit_is_refused_at_its_parameter() {
         ),
         (json!({ "gem": { "p": 0, "trained": true } }), "gem.p", "a learned power can't start at 0"),
         (json!({ "whiten-conv": { "kernel": 8 } }), "whiten-conv.kernel", "a kernel of 8 x 8 is larger"),
-        (json!({ "whiten-conv": { "kernel": 7 } }), "whiten-conv.kernel", "patches of 7 x 7 x 6 are 294 numbers"),
+        (json!({ "whiten-conv": { "kernel": 7 } }), "whiten-conv.kernel", "patches of 7 x 7 x 6 have 294 numbers"),
         (
             json!({ "residual": { "body": ["whiten-conv"], "shortcut": ["whiten-conv"] } }),
             "residual.body[0]",
-            "`whiten-conv` must stand in the outermost list",
+            "`whiten-conv` must be in the outermost list",
         ),
     ] {
         let specs: Vec<LayerSpec> = param::from_json(&json!([layer, "flatten"])).unwrap();

@@ -180,7 +180,7 @@ mod tests {
     fn what_is_no_length_of_time_is_refused_at_its_place() {
         for text in ["\"\"", "\"90\"", "\"m\"", "\"1m1h\"", "\"1h1h\"", "\"1.5h\"", "\"-1h\"", "\"1 h\"", "90"] {
             let issues = policy(&format!("timeout = {text}")).unwrap_err();
-            assert!(issues[0].message.contains("expects a length of time"), "{text}: {}", issues[0].message);
+            assert!(issues[0].message.contains("expects a duration"), "{text}: {}", issues[0].message);
             assert_eq!(issues[0].record().column, 11, "{text}");
         }
         let message = |text: &str| policy(text).unwrap_err()[0].message.clone();

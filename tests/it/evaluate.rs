@@ -170,7 +170,7 @@ fn the_honest_experiment_checks_and_its_mistakes_are_shown_at_their_lines() {
             4,
             "the data has no groups: its class names do not have the form `group/class`",
         ),
-        ("evaluate-seen.leave-one-out=false", 2, "5000 queries are in the index too"),
+        ("evaluate-seen.leave-one-out=false", 2, "5000 queries are also in the index"),
         ("sample.class-list=\"all\"", 2, "needs queries whose class the index does not hold"),
     ] {
         let output = simpipe(&["check", honest, "--set", set]).output().unwrap();

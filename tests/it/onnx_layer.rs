@@ -3,19 +3,28 @@
 use std::path::Path;
 
 use crate::frozen_backbone;
-use crate::project::Project;
+use crate::project::{Project, simpipe};
 
 /// The layers of a `backbone` from a file.
 fn backbone(file: &Path, more: &str) -> String {
     format!("backbone.layers=[{{ onnx = {{ path = {:?}{more} }} }}]", file.to_str().unwrap())
 }
 
-/// What `check` says of a file.
-fn refused(project: &Project, file: &Path) -> String {
-    let json =
-        project.json(&["check", &frozen_backbone::config_in(project), "--set", &backbone(file, ""), "--json"], 2);
+/// What `check` says of a file, and with which code it ends.
+fn refused(project: &Project, file: &Path, code: i32) -> String {
+    let set = backbone(file, "");
+    let json = project.json(&["check", &frozen_backbone::config_in(project), "--set", &set, "--json"], code);
     let error = &json["errors"][0];
     format!("{} / {}", error["message"].as_str().unwrap(), error["help"].as_str().unwrap_or("-"))
+}
+
+/// What `init` prints, which knows no `--root`.
+fn init(project: &Project, args: &[&str], code: i32) -> serde_json::Value {
+    let args: Vec<&str> = ["init", "--json"].iter().chain(args).copied().collect();
+    let output = simpipe(&args).current_dir(project.root()).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{args:?}\n{stdout}\n{stderr}");
+    serde_json::from_str(&stdout).unwrap()
 }
 
 #[cfg(not(feature = "onnx"))]
@@ -24,11 +33,11 @@ fn a_build_without_the_feature_says_how_to_get_it() {
     let project = Project::new();
     let file = project.root().join("net.onnx");
     std::fs::write(&file, "x").unwrap();
-    let found = refused(&project, &file);
+    let found = refused(&project, &file, 2);
     assert!(found.contains("built without the feature `onnx`") && found.contains("--features onnx"), "{found}");
     let photos = project.root().join("photos");
     std::fs::create_dir(&photos).unwrap();
-    let json = project.json(&["init", photos.to_str().unwrap(), "--backbone", file.to_str().unwrap(), "--json"], 2);
+    let json = init(&project, &[photos.to_str().unwrap(), "--backbone", file.to_str().unwrap()], 2);
     assert!(json["errors"][0]["message"].as_str().unwrap().contains("built without the feature `onnx`"), "{json}");
 }
 
@@ -86,9 +95,9 @@ fn files_that_are_none_are_refused_at_their_line() {
     let whole = std::fs::read(&file).unwrap();
     let cut = project.root().join("cut.onnx");
     std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
-    let found = refused(&project, &cut);
-    assert!(found.contains("cut.onnx` is no ONNX file"), "{found}");
-    assert!(refused(&project, &project.root().join("gone.onnx")).contains("there is nothing at"));
+    let found = refused(&project, &cut, 2);
+    assert!(found.contains("cut.onnx` is not an ONNX file"), "{found}");
+    assert!(refused(&project, &project.root().join("gone.onnx"), 4).contains("there is nothing at"));
     let set = backbone(&file, ", mean = [1, 2, 3]");
     let json = project.json(&["check", &frozen_backbone::config_in(&project), "--set", &set, "--json"], 2);
     assert!(json["errors"][0]["message"].as_str().unwrap().contains("the network takes pixels as bytes"), "{json}");
@@ -106,7 +115,7 @@ fn init_writes_a_config_for_a_network() {
     crate::init::write_classes(&photos, &[("cat", 24), ("dog", 24), ("owl", 24)], 40);
     let config = project.root().join("photos.toml");
     let [photos, file, config] = [&photos, &file, &config].map(|path| path.to_str().unwrap());
-    project.json(&["init", photos, "--backbone", file, "--output", config, "--json"], 0);
+    init(&project, &[photos, "--backbone", file, "--output", config], 0);
     let text = std::fs::read_to_string(config).unwrap();
     assert!(text.contains("{ onnx = { path = \"net.onnx\", size = 32 } },"), "{text}");
     project.json(&["check", config, "--json"], 0);

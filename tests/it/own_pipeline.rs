@@ -93,7 +93,7 @@ fn two_datasets_of_one_shape_do_not_overlap() {
     // The same folder twice is one.
     let (code, message) = check(config("summer"));
     assert_eq!(code, Some(2), "{message}");
-    assert!(message.contains("20 queries are in the index too"), "{message}");
+    assert!(message.contains("20 queries are also in the index"), "{message}");
     assert!(message.contains("20 queries are images that the model was trained on"), "{message}");
     // Labels are numbers: of other classes they mean something else.
     std::fs::rename(at("winter/test/dog"), at("winter/test/cow")).unwrap();

@@ -314,7 +314,7 @@ fn pictures_that_can_not_be_asked_about_are_told_of() {
         (vec![path("page.pdf")], 4, "1 of 1 image can't be read: `"),
         (vec![asked.path(0), path("page.pdf"), path("bomb.png")], 4, "2 of 3 images can't be read"),
         (vec![path("bomb.png")], 4, "200000 x 200000 pixels are more than `max-pixels = 100000000` allows"),
-        (vec!["-".to_owned(), "-".to_owned()], 2, "`-` stands there twice"),
+        (vec!["-".to_owned(), "-".to_owned()], 2, "`-` is given twice"),
     ] {
         let args: Vec<&str> = ["latest"].into_iter().chain(what.iter().map(String::as_str)).collect();
         let found = asked.refused(&args, code);
@@ -366,5 +366,5 @@ fn runs_that_can_not_answer_say_why() {
     // Its results were removed.
     std::fs::remove_dir_all(asked.project.root().join("artifacts/store/ac")).unwrap();
     let found = asked.refused(&["latest", &picture], 2);
-    assert!(found.contains("any more") && found.contains("simpipe run"), "{found}");
+    assert!(found.contains("no longer has") && found.contains("simpipe run"), "{found}");
 }

@@ -198,7 +198,7 @@ fn a_server_that_may_not_be_is_refused() {
     // A run that was collected.
     std::fs::remove_dir_all(root.join("artifacts/store/ac")).unwrap();
     let said = refused(&[], None, 2);
-    assert!(said.contains("any more") && said.contains("simpipe run"), "{said}");
+    assert!(said.contains("no longer has") && said.contains("simpipe run"), "{said}");
 }
 
 #[test]

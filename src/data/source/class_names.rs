@@ -102,7 +102,7 @@ mod tests {
     fn what_is_no_class_is_told_by_its_row() {
         let wrong = classes_of(&labels(&["1", "2.5", "", "3.0"])).unwrap_err();
         assert_eq!(wrong.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1, 2]);
-        assert!(wrong[0].1.starts_with("the label 2.5 is no class"), "{wrong:?}");
+        assert!(wrong[0].1.starts_with("the label 2.5 is not a class"), "{wrong:?}");
         assert_eq!(classes_of(&labels(&["a", ""])).unwrap_err(), [(1, "there is no label".to_owned())]);
     }
 

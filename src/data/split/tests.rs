@@ -117,9 +117,9 @@ fn listed_classes_go_where_they_are_listed_and_the_rest_is_said() {
 #[test]
 fn what_gives_an_empty_split_is_refused() {
     for (rule, part) in [
-        (json!({ "validation": 0.5, "test": 0.5 }), "validation: the shares for `validation` and `test` come to 1"),
+        (json!({ "validation": 0.5, "test": 0.5 }), "validation: the shares for `validation` and `test` add up to 1"),
         (json!({ "folds": 4, "fold": 4 }), "fold: there is no fold 4: the 4 folds are 0 to 3"),
-        (json!({ "fold": 1 }), "fold: `fold` says which"),
+        (json!({ "fold": 1 }), "fold: `fold` chooses the fold"),
         (json!({ "folds": 3, "test": 0.5 }), "folds: 3 folds of 2 training classes; choose at most 2"),
         (json!({ "train": 0.5 }), "train: `train` takes a list"),
         (json!({ "test": 0.9 }), "train: the split `train` gets none of the 4 classes"),

@@ -174,7 +174,10 @@ fn a_loss_that_goes_beside_another_is_missed_nowhere_else() {
     for name in ["intra-pair-variance", "threshold-consistent-margin"] {
         for alone in [json!(name), beside(name, "lp"), json!({ "cross-batch-memory": { "loss": name } })] {
             let issue = lacks(alone.clone()).unwrap_or_else(|| panic!("{alone}"));
-            assert!(issue.path == "loss" && issue.message.starts_with(&format!("`{name}` goes beside")), "{issue:?}");
+            assert!(
+                issue.path == "loss" && issue.message.starts_with(&format!("`{name}` complements another loss")),
+                "{issue:?}"
+            );
         }
         assert_eq!(lacks(beside(name, "triplet")), None);
     }

@@ -271,7 +271,7 @@ mod tests {
         for (low, high) in [(0.5, 0.5), (1.0, 0.0), (0.0, -1.0)] {
             let issues = read(low, high).unwrap_err();
             assert_eq!((issues.len(), issues[0].path.as_str()), (1, "contrastive.reducer.threshold.high"));
-            assert!(issues[0].message.contains(&format!("only losses above {low} are to be kept")), "{issues:?}");
+            assert!(issues[0].message.contains(&format!("only losses above {low} are kept")), "{issues:?}");
         }
         read(0.0, 0.5).unwrap();
     }

@@ -98,7 +98,7 @@ fn every_format_is_told_by_its_content_and_noticed_if_it_is_cut_short() {
     assert_eq!(reason(b"BMW and other cars of the year"), reason(b"BMW and other cars of the year").replace('\n', ""));
     assert!(!starts_as_image(b"BMW and other cars of the year"));
     assert_eq!(reason(b"this is no image"), "neither JPEG, PNG, WebP, GIF, BMP nor TIFF");
-    assert!(reason(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").starts_with("HEIF and AVIF are not read"));
+    assert!(reason(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").starts_with("HEIF and AVIF are not supported"));
 }
 
 #[test]

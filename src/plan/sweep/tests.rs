@@ -147,7 +147,7 @@ fn mistakes_stand_at_their_own_line_with_what_was_meant() {
         ("\"train.epochs\" = []", "6:18 `train.epochs` lists no value", ""),
         ("\"train.epochs\" = [1, 2, 1]", "6:25 `train.epochs` lists 1 twice", ""),
         ("\"train.epochs\" = 3", "6:18 `train.epochs` expects a list of values or a range", ""),
-        ("train.epochs = [1, 2]", "6:1 `train` is no parameter", "write `\"train.epochs\" = ..`"),
+        ("train.epochs = [1, 2]", "6:1 `train` is not a parameter", "write `\"train.epochs\" = ..`"),
         ("\"train.loss\" = { low = 1, high = 2 }", "6:16 `train.loss` takes", "list its values"),
         ("\"train.loss\" = [\"triplett\"]", "6:17 unknown choice `triplett`", "did you mean `triplet`?"),
         ("\"train.loss\" = [{ triplet = { margin = { low = -2, high = 0.5, log = true } } }]", "6:", ""),
@@ -169,14 +169,14 @@ fn metrics_are_those_that_the_graph_gives() {
         ("objective = \"match.recall@7\"", "the graph does not produce `match.recall@7`"),
         ("objective = \"macth.map@r\"", "did you mean `match`?"),
         ("objective = \"map@r\"", "write `match.map@r`"),
-        ("objective = \"train.parameters\"", "whether more or less of `train.parameters` is better"),
+        ("objective = \"train.parameters\"", "whether a higher or lower `train.parameters` is better"),
         (
             "objective = \"train.loss\"\nconstraints = { \"match.rcall@1\" = { min = 0.5 } }",
             "did you mean `match.recall@1`?",
         ),
         (
             "objective = \"train.loss\"\nconstraints = { \"match.recall@1\" = { min = 0.5, max = 0.1 } }",
-            "keeps these limits",
+            "these limits allow no value of `match.recall@1`",
         ),
         ("direction = \"minimize\"\nobjective = { \"train.loss\" = \"minimize\" }", "is for a single objective"),
     ] {
@@ -198,7 +198,7 @@ fn a_grid_knows_how_many_it_has_and_takes_no_endless_range() {
     assert_eq!(trials("\"train.epochs\" = [1, 2]\n\"train.steps-per-epoch\" = [12, 24, 36]"), 6);
     assert_eq!(trials("\"train.epochs\" = [2, 3]"), 3, "and the config's own values, which are none of them");
     let endless = grid("\"train.optimizer.adam.learning-rate\" = { low = 0.001, high = 0.1 }").err().unwrap();
-    assert!(endless[0].starts_with("6:1 a grid lists values"), "{endless:?}");
+    assert!(endless[0].starts_with("6:1 a grid needs lists of values"), "{endless:?}");
     let few = plan("objective = \"train.loss\"\n[sweep.parameters]\n\"train.epochs\" = [1, 2]").err().unwrap();
     assert!(few[0].contains("missing key `trials`"), "{few:?}");
 }
@@ -231,6 +231,6 @@ fn rungs_are_the_training_with_fewer_epochs_under_one_schedule() {
     let found = (&params["epochs"], &params["schedule-epochs"], &params["validation-steps"]);
     assert_eq!(found, (&json!(3), &json!(9), &json!(3)));
     let refused = |epochs: usize, more: &str| asha(epochs, more).err().unwrap().concat();
-    assert!(refused(1, "").contains("nobody would be trained further"), "{}", refused(1, ""));
+    assert!(refused(1, "").contains("no trial would be trained further"), "{}", refused(1, ""));
     assert!(refused(9, "\"train.epochs\" = [9, 18]\n").contains("`train.epochs` varies"));
 }

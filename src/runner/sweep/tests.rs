@@ -309,7 +309,7 @@ fn the_best_comes_first_and_further_seeds_decide_whether_two_differ() {
     assert_eq!(ranked(&state), [1, 2, 0]);
     let verdict = state.verdict();
     assert_eq!((verdict.best, verdict.differ), (vec![1], None));
-    assert!(verdict.statement.contains("whether they differ is not known"), "{}", verdict.statement);
+    assert!(verdict.statement.contains("it is not known whether they differ"), "{}", verdict.statement);
     // The first was lucky: over three seeds it is second, and the two don't differ.
     for (trial, again, values) in [(3, 1, [(2, 0.6), (3, 0.5)]), (4, 2, [(2, 0.7), (3, 0.72)])] {
         state.apply(asked(trial, Some(again)));

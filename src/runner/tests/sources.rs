@@ -206,7 +206,7 @@ fn a_stage_that_does_not_say_what_it_read_is_a_mistake() {
     assert_eq!((stage.outcome, stage.retries), (Outcome::Failed, 0));
     let failure = stage.failure.clone().unwrap();
     assert_eq!(failure.message, "the stage did not say what it read of `file`, which is in its key");
-    assert!(failure.help.unwrap().contains("mistake in simpipe"));
+    assert!(failure.help.unwrap().contains("bug in simpipe"));
     site.assert_nothing_is_stored(&record);
     let failed = site.run("fail", 0, 0).stage("copier").unwrap().failure.clone().unwrap();
     assert_eq!((failed.kind, failed.message.as_str()), (FailureKind::DataUnavailable, "these bytes are no image"));

@@ -31,12 +31,12 @@ struct Seen {
 
 impl Seen {
     fn begin(&mut self, count: usize) {
-        if self.now == u8::MAX || self.stamps.len() < count {
+        if self.now == u8::MAX {
             self.stamps.clear();
-            // A graph that grows does so again.
-            self.stamps.resize(count + count / 4, 0);
             self.now = 0;
         }
+        // No longer than the graph: a link may lead beyond it.
+        self.stamps.resize(count, 0);
         self.now += 1;
     }
 

@@ -118,7 +118,7 @@ mod tests {
             one("global-max-pol").unwrap_err(),
             "the model has no layer `global-max-pol`; did you mean `global-max-pool`?"
         );
-        let ways = "take one of `global-max-pool`, `dense` or `l2-normalize`";
+        let ways = "choose one of `global-max-pool`, `dense` or `l2-normalize`";
         assert_eq!(
             one("conv2d").unwrap_err(),
             format!("`conv2d` gives a map of 4 x 4 x 8, but an embedding is a vector; {ways}")

@@ -38,7 +38,7 @@ fn queries_of_the_calibration_are_refused_and_all_problems_are_told_at_once() {
     let world = World::ready();
     world.calibrate(&json!({ "slice": { "begin": 0, "size": 5 } }), "validation").unwrap();
     let error = world.matched(&json!({ "neighbours": 3 })).unwrap_err().to_string();
-    assert!(error.starts_with("`slice`: 4 queries are in the index too"), "{error}");
+    assert!(error.starts_with("`slice`: 4 queries are also in the index"), "{error}");
     assert!(
         error.contains("; `slice`: 5 queries are images that the thresholds were found with (query 10 is"),
         "{error}"
@@ -109,7 +109,7 @@ fn calibration_queries_need_their_classes_in_the_index() {
         found.into_iter().map(|issue| issue.message + &issue.help.unwrap()).collect::<Vec<_>>()
     };
     let refused = errors(&[5, 6], &[0, 1, 2]);
-    assert!(refused[0].starts_with("none of the 3 classes of the queries is in the index: no answer can be right"));
+    assert!(refused[0].starts_with("none of the queries' 3 classes is in the index, so no answer can be right"));
     assert!(refused[0].contains("metric-learning-held-out"), "{refused:?}");
     assert_eq!((errors(&[0, 5], &[0, 1, 2]).len(), errors(&[0, 1, 2], &[0, 1]).len()), (0, 0));
     let warned = |json: Json, index: &[i32]| Calibrate::warnings(&params(json), &labelled(index, &[0, 1, 2])).len();

@@ -255,11 +255,11 @@ fn no_query_is_part_of_a_mean() {
     }
     let params = param::from_json(&json!({ "leave-one-out": true })).unwrap();
     let issues = Match::infer(&params, &inputs).unwrap_err();
-    assert!(issues.iter().any(|issue| issue.path == "leave-one-out" && issue.message.contains("means of classes")));
+    assert!(issues.iter().any(|issue| issue.path == "leave-one-out" && issue.message.contains("class means")));
     assert!(issues.iter().any(|issue| issue.path == "neighbours"), "no more than classes: {issues:?}");
     let issues = Calibrate::infer(&param::defaults(), &inputs).unwrap_err();
-    assert!(issues.iter().any(|issue| issue.message.contains("part of the means")), "{issues:?}");
+    assert!(issues.iter().any(|issue| issue.message.contains("part of the class means")), "{issues:?}");
     let params = param::from_json(&json!({ "exclude": "same-group" })).unwrap();
     let issues = Evaluate::infer(&params, &inputs).unwrap_err();
-    assert!(issues.iter().any(|issue| issue.path == "exclude" && issue.message.contains("means of classes")));
+    assert!(issues.iter().any(|issue| issue.path == "exclude" && issue.message.contains("class means")));
 }

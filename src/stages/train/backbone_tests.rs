@@ -91,7 +91,7 @@ fn files_that_are_not_there_or_are_no_files_of_weights_are_said() {
     let params = with(json!({ "architecture": "resnet18", "weights": path.to_str() }), &json!({}));
     assert!(problems(&params)[0].contains("there is nothing at"));
     for (bytes, says) in [
-        (&b"no weights"[..], "no safetensors file, and none that torch wrote"),
+        (&b"no weights"[..], "neither a safetensors file nor one written by torch"),
         (include_bytes!("../../../tests/fixtures/weights/zip.pth"), "holds no tensor of `resnet18`"),
         (&include_bytes!("../../../tests/fixtures/weights/zip.pth")[..900], "archive can't be read"),
     ] {
@@ -129,11 +129,11 @@ fn what_contradicts_itself_is_refused() {
     write(&path, mobile());
     let backbone = |freeze| json!({ "architecture": "mobilenet-v2", "weights": path.to_str(), "freeze": freeze });
     let drawn = with(json!({ "architecture": "mobilenet-v2", "freeze": true }), &json!({}));
-    assert!(problems(&drawn)[0].starts_with("layers[0].backbone.freeze: numbers that are drawn at random"));
+    assert!(problems(&drawn)[0].starts_with("layers[0].backbone.freeze: a frozen backbone needs `weights`"));
     let groups = json!({ "groups": [{ "match": "layers.0.backbone.body.2", "learning-rate-factor": 0.1 }] });
     let message = problems(&with(backbone(true), &groups)).remove(0);
     assert!(
-        message.contains("`groups[0]` (`layers.0.backbone.body.2`) is about a backbone that is frozen"),
+        message.contains("`groups[0]` (`layers.0.backbone.body.2`) is about a backbone that is completely frozen"),
         "{message}"
     );
     assert_eq!(problems(&with(backbone(false), &groups)), [""; 0]);

@@ -116,7 +116,7 @@ fn what_does_not_fit_is_an_error_at_the_file_or_said_where_that_is_allowed() {
     assert_eq!(issue.path, "initial-weights.safetensors.file");
     assert!(
         issue.message.ends_with(
-            "has 6 of 8 tensors by this program's own names: `layers.4.metric-embedding.weight` is F32 of [8, 4], expected \
+            "has 6 of 8 tensors by this program's own names; not loaded: `layers.4.metric-embedding.weight` is F32 of [8, 4], expected \
              F32 of [8, 3]; `layers.4.metric-embedding.bias` is F32 of [4], expected F32 of [3]"
         ),
         "{issue:?}"
@@ -128,7 +128,7 @@ fn what_does_not_fit_is_an_error_at_the_file_or_said_where_that_is_allowed() {
     let loose = with(0, &file, json!({ "layers": head(3), "strict": false }));
     assert!(problems(&loose).is_empty());
     let [warning] = &warnings(&loose)[..] else { panic!("{:?}", warnings(&loose)) };
-    assert!(warning.contains("6 of 8 tensors by this program's own names; not taken: `layers.4."), "{warning}");
+    assert!(warning.contains("6 of 8 tensors by this program's own names; not loaded: `layers.4."), "{warning}");
     assert_eq!(lab.train(&loose, "loose").unwrap()["initial_tensors"], 6.0);
     let (fresh, loaded) = (weights(&lab.files("model")[0]), weights(&lab.files("loose")[0]));
     assert!(loaded.0.iter().all(|(path, value)| path.starts_with("layers.4.") || *value == fresh.0[path]));
@@ -142,7 +142,7 @@ fn what_does_not_fit_is_an_error_at_the_file_or_said_where_that_is_allowed() {
     assert!(none[0].is_unavailable() && none[0].message.starts_with("there is nothing at"), "{none:?}");
     std::fs::write(folder.path().join("text"), "no tensors").unwrap();
     let text = problems(&with(0, &folder.path().join("text"), json!({})));
-    assert!(text[0].is_unavailable() && text[0].message.contains("no safetensors file"), "{text:?}");
+    assert!(text[0].is_unavailable() && text[0].message.contains("neither a safetensors file"), "{text:?}");
     let run = lab.train(&with(0, &folder.path().join("none"), json!({})), "none").unwrap_err();
     assert!(run.to_string().contains("can't read"), "{run}");
 }

@@ -160,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn unknown_figures_are_refused_with_help() {
+    fn unknown_metrics_are_refused_with_help() {
         let refused = |json: Json| param::from_json::<Watched>(&json).unwrap_err().remove(0);
         let issue = refused(json!("recal@1"));
         assert_eq!(issue.message, "unknown metric `recal@1` for ``");
         assert_eq!(issue.help.as_deref(), Some("did you mean `recall@1`?"));
         for wrong in ["recall@0", "recall", "val-los", "accuracy"] {
-            assert!(refused(json!(wrong)).message.starts_with("unknown figure"), "{wrong}");
+            assert!(refused(json!(wrong)).message.starts_with("unknown metric"), "{wrong}");
         }
         assert!(refused(json!(1)).message.contains("expects the name of a metric, found the integer 1"));
         let issue = param::from_json::<KeepBest>(&json!("true")).unwrap_err().remove(0);

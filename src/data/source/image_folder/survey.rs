@@ -439,7 +439,7 @@ mod tests {
     #[test]
     fn splits_without_classes_and_pictures_that_are_not_read_are_named() {
         let said = refused(&["train/1.png", "test/2.png"]);
-        assert!(said.starts_with("`test` and `train` are splits, and the images lie directly in them"), "{said}");
+        assert!(said.starts_with("`test` and `train` are splits, and the images are directly in them"), "{said}");
         let folder = folder(&["train/1.png", "cat/2.png"]);
         assert!(Survey::of(folder.path()).is_ok(), "one may be a class");
         let said = refused(&["a/1.svg", "b/2.svg"]);
@@ -463,7 +463,7 @@ mod tests {
         let survey = table("plain.csv", "path,label\ni/1.png,a\ni/2.png,b\n").unwrap();
         assert_eq!((survey.test.as_str(), survey.counts.get("test")), ("test", None));
         let odd = table("odd.csv", "path,label,split\ni/1.png,a,left\n").unwrap_err();
-        assert!(odd.message.ends_with("is of a split `train`, only of `left`"), "{odd:?}");
+        assert!(odd.message.ends_with("has no images in a split `train`, only in `left`"), "{odd:?}");
         assert!(table("none.csv", "path,label\n").is_err());
         assert!(table("bad.csv", "file,kind\ni/1.png,a\n").is_err());
     }

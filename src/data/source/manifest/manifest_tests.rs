@@ -97,7 +97,7 @@ fn what_is_wrong_is_told_at_its_line() {
         boxed("-1,1,0,2"),
         "ROOT/m.csv: line 2: `-1` is not a pixel of a box: it must be an integer of at least 0"
     );
-    assert!(boxed("1,2,,2").starts_with("ROOT/m.csv: line 2: its box is not whole"));
+    assert!(boxed("1,2,,2").starts_with("ROOT/m.csv: line 2: its box is incomplete"));
     assert_eq!(
         boxed("0,5,0,2"),
         "1 of 1 images can't be read: `images/a.png, line 2` (its box from (0, 0) to (5, 2) is not inside its 4 x 2 pixels)"

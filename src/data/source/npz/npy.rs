@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(of("<i2", "2, 1", &[1, 0, 255, 255]).unwrap(), ["1", "-1"]);
         assert_eq!(of("<f8", "1,", &2.0_f64.to_le_bytes()).unwrap(), ["2"]);
         assert_eq!(of("<U2", "1,", &[97, 0, 0, 0, 0, 0, 0, 0]).unwrap(), ["a"]);
-        assert!(of("|u1", "2, 2", &[0; 4]).unwrap_err().contains("one an image"));
+        assert!(of("|u1", "2, 2", &[0; 4]).unwrap_err().contains("one label per image"));
         assert_eq!(of("|u1", "3,", &[0; 2]).unwrap_err(), "it is cut short");
         assert!(of("|O", "1,", &[0; 8]).is_err() && of("<c8", "1,", &[0; 8]).is_err());
         assert!(of("|u1", "99999999999999999999,", &[]).is_err() && of("|u1", "9999999999999,", &[]).is_err());

@@ -326,7 +326,7 @@ mod tests {
         let issue = |image: [usize; 3], list| infer_shapes(image, &layers(list)).unwrap_err().remove(0);
         assert!(issue([32, 32, 1], json!([backbone])).message.contains("3 channels, found 1"));
         let inside = json!([{ "residual": { "body": [backbone] } }]);
-        assert!(issue([32, 32, 3], inside).message.contains("can't stand inside"));
+        assert!(issue([32, 32, 3], inside).message.contains("can't be inside"));
         for wrong in [json!({ "mean": [1, 2] }), json!({ "std": [1, 0, 1] }), json!({ "size": 8 })] {
             let mut backbone = wrong.clone();
             backbone["architecture"] = json!("resnet18");

@@ -61,7 +61,7 @@ impl Runtime {
     /// The network of a file.
     ///
     /// # Errors
-    /// If it is no ONNX file, has an operator that the runtime lacks, or takes anything but a batch of images.
+    /// If it is not an ONNX file, has an operator that the runtime lacks, or takes anything but a batch of images.
     pub(super) fn load(file: Vec<u8>) -> Result<Self, Wrong> {
         if file.is_empty() {
             return Err(Wrong::file("is empty"));
@@ -165,7 +165,7 @@ fn unreadable(error: &rten::LoadError) -> Wrong {
         }
         LoadErrorKind::ExternalDataError => Wrong::file("holds no weights: they lie in a file beside it")
             .help("save it as one file: `onnx.save_model(onnx.load(path), path, save_as_external_data=False)`"),
-        _ => Wrong::file(format!("is no ONNX file: {said}")),
+        _ => Wrong::file(format!("is not an ONNX file: {said}")),
     }
 }
 

@@ -222,7 +222,7 @@ mod run {
             issue.message
         };
         assert_eq!(said(b""), "`net.onnx` is empty");
-        assert!(said(b"PK\x03\x04 no protocol buffer").starts_with("`net.onnx` is no ONNX file"));
+        assert!(said(b"PK\x03\x04 no protocol buffer").starts_with("`net.onnx` is not an ONNX file"));
         let lacking = file(&IMAGES, &[("Fancy", &["x"], "pooled", &[]), FLATTEN], &["y"]);
         let message = said(&lacking);
         assert!(message.contains("can't be run") && message.contains("Fancy"), "{message}");

@@ -85,7 +85,7 @@ fn two_machines_share_a_sweep_where_every_lock_is_given_to_everybody() {
     let share = || {
         let machine = Machine::new(&path, &nowhere, None);
         let warnings = machine.store.take_warnings();
-        assert!(warnings[0].contains("locks do nothing"), "{warnings:?}");
+        assert!(warnings[0].contains("locks do not work"), "{warnings:?}");
         let mut journal = Journal::read(&path).unwrap();
         together.wait();
         let ended = work(&machine, &plan, &mut journal);

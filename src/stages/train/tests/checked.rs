@@ -114,7 +114,7 @@ fn a_loss_of_directions_warns_where_the_index_would_see_lengths() {
     {
         assert_eq!(unsuitable_lengths(&with(loss.clone(), free.clone())), None, "{loss}");
         let issue = unsuitable_lengths(&with(loss.clone(), unit.clone())).unwrap();
-        assert!(issue.message.contains("learns by the lengths of embeddings"), "{issue:?}");
+        assert!(issue.message.contains("learns from the lengths of embeddings"), "{issue:?}");
     }
 }
 
@@ -146,7 +146,7 @@ fn what_can_be_said_before_a_training_is_said_at_its_place() {
             "groups",
             "every parameter of the layers is frozen",
         ),
-        (json!({ "micro-batch": 4 }), true, "micro-batch", "`layers.2.batch-norm` takes statistics"),
+        (json!({ "micro-batch": 4 }), true, "micro-batch", "`layers.2.batch-norm` uses statistics"),
         (json!({ "optimizer": { "sgd": { "nesterov": true } } }), true, "optimizer.sgd.nesterov", "needs a `momentum`"),
         (
             json!({ "optimizer": { "muon": { "rest": { "sgd": { "nesterov": true } } } } }),
@@ -219,7 +219,7 @@ fn a_large_rate_and_pixels_as_they_are_are_warned_about() {
     assert!(large.message.contains("a learning rate of 2 is large"), "{large:?}");
     let image = Some([6, 6, 1]);
     let pixels = |layers: Json| pixels_as_they_are(&with(0.1, layers, 1), image);
-    assert!(pixels(plain.clone()).unwrap().message.contains("`dense` takes pixels of 0 to 255"));
+    assert!(pixels(plain.clone()).unwrap().message.contains("`dense` gets pixels from 0 to 255"));
     for scaled in ["rescale", "batch-norm", "normalize", "layer-norm"] {
         let first =
             if scaled == "normalize" { json!({ "normalize": { "mean": [0.5], "std": [0.5] } }) } else { json!(scaled) };

@@ -94,7 +94,7 @@ fn a_metric_without_anything_to_find_is_refused_at_its_place() {
         let Err(StageError::Param(issue)) = run(more) else { panic!("a pool of lone images") };
         let Issue { path, message, .. } = *issue;
         assert_eq!(path, place);
-        assert!(message.contains("no image of the validation pool has another one of its class"), "{message}");
+        assert!(message.contains("no image of the validation pool has another image of its class"), "{message}");
     }
     run(json!({})).unwrap();
 }
