@@ -322,7 +322,7 @@ fn pictures_that_can_not_be_asked_about_are_told_of() {
     }
     assert!(asked.refused(&["nobody", &asked.path(0)], 2).contains("no run `nobody`"));
     let found = asked.refused(&["latest", &asked.path(0), "--html", "-"], 2);
-    assert!(found.contains("written into a file"), "{found}");
+    assert!(found.contains("the page needs a file"), "{found}");
     let found = asked.refused(&["latest", &asked.path(0), "--stage", "matc"], 2);
     assert!(found.contains("no stage `match` called `matc`") && found.contains("`match`"), "{found}");
 }

@@ -116,7 +116,7 @@ fn what_does_not_fit_is_an_error_at_the_file_or_said_where_that_is_allowed() {
     assert_eq!(issue.path, "initial-weights.safetensors.file");
     assert!(
         issue.message.ends_with(
-            "has 6 of 8 tensors by this program's own names; not loaded: `layers.4.metric-embedding.weight` is F32 of [8, 4], expected \
+            "has 6 of 8 tensors by this program's own names: `layers.4.metric-embedding.weight` is F32 of [8, 4], expected \
              F32 of [8, 3]; `layers.4.metric-embedding.bias` is F32 of [4], expected F32 of [3]"
         ),
         "{issue:?}"
