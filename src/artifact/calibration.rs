@@ -29,8 +29,9 @@ pub struct Calibration {
     pub cutpoints: BTreeMap<String, Cutpoint>,
     /// Named targets that no threshold reaches.
     pub unreachable: Vec<String>,
-    /// Whether the model was trained on the images that it was calibrated on.
-    pub seen_in_training: bool,
+    /// Queries whose images the model was trained on.
+    #[serde(default)]
+    pub trained_queries: usize,
     /// How probable it is that a label is right, by distance: the corners of a falling function, from the nearest to the
     /// farthest. Between them it is straight, beyond them constant.
     #[serde(default)]

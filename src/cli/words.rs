@@ -7,7 +7,10 @@ use simpipe_plan::{Reason, ReasonKind};
 /// A reason as a person reads it.
 pub(super) fn reason(reason: &Reason) -> String {
     let path = reason.path.as_deref().unwrap_or("it");
-    let change = || format!("{} -> {}", value_or_default(reason.old.as_ref()), value_or_default(reason.new.as_ref()));
+    // An item of a list has no default: it came, or it went.
+    let absent = if path.ends_with(']') { "nothing" } else { "default" };
+    let side = |found: Option<&Json>| found.map_or_else(|| absent.to_owned(), value);
+    let change = || format!("{} -> {}", side(reason.old.as_ref()), side(reason.new.as_ref()));
     match reason.kind {
         ReasonKind::NeverRan => "never ran".to_owned(),
         ReasonKind::ParamChanged | ReasonKind::NumericsChanged => format!("`{path}` changed: {}", change()),
@@ -39,10 +42,6 @@ pub(super) fn reasons(reasons: &[Reason]) -> String {
     }
 }
 
-fn value_or_default(found: Option<&Json>) -> String {
-    found.map_or_else(|| "default".to_owned(), value)
-}
-
 /// A value in one short line.
 pub(super) fn value(value: &Json) -> String {
     const WIDEST: usize = 60;
@@ -66,6 +65,10 @@ mod tests {
             upstream: None,
         };
         assert_eq!(reason(&changed), "`train.optimizer.adam.learning-rate` changed: 0.002 -> 0.001");
+        let removed = Reason { path: Some("train.layers[7]".to_owned()), new: None, ..changed.clone() };
+        assert_eq!(reason(&removed), "`train.layers[7]` changed: 0.002 -> nothing");
+        let unset = Reason { new: None, ..changed.clone() };
+        assert_eq!(reason(&unset), "`train.optimizer.adam.learning-rate` changed: 0.002 -> default");
         let input = Reason {
             kind: ReasonKind::InputChanged,
             path: Some("samples.parquet".to_owned()),

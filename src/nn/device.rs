@@ -1,8 +1,9 @@
 //! Devices: what `device` in a spec means in this binary and on this machine.
 //!
-//! Backends are named `flex`, `flex-portable`, `flex-amx`, `ndarray`, `cuda` and `vulkan`; those names enter keys. The processor is
-//! three of them, for its instructions decide the last digits: with AVX-512 and with AVX2 our kernels give the same bytes, that
-//! is `flex`; without either there is no fused multiply-add and other bytes, that is `flex-portable`. In bfloat16 the sums of
+//! Backends are named `flex`, `flex-avx2`, `flex-portable`, `flex-amx`, `ndarray`, `cuda` and `vulkan`; those names enter keys. The
+//! processor is four of them, for its instructions decide the last digits. Our kernels give the same bytes with AVX-512 and with
+//! AVX2, but burn's own sums and matrix products add in the order of the processor's vectors: one with AVX-512 is `flex`, one
+//! with AVX2 alone `flex-avx2`. Without either there is no fused multiply-add, that is `flex-portable`. In bfloat16 the sums of
 //! AVX-512's vectors are `flex`, and those of AMX's tiles, in another order, `flex-amx`. burn's default device is never asked for:
 //! it obeys an environment variable.
 
@@ -55,7 +56,7 @@ pub fn resolve(device: &str, name: Option<&str>) -> Result<Backends, DeviceError
     if numerics(name) == Numerics::Bf16 {
         return resolve_bf16(device, simpipe_kernel::bf16_unit());
     }
-    let (accepted, compute) = resolve_with(device, processor(simpipe_kernel::instruction_set()))?;
+    let (accepted, compute) = resolve_with(device, processor(simpipe_kernel::instruction_set(), has_wide_vectors()))?;
     Ok(Backends { accepted, compute, unable: None })
 }
 
@@ -79,16 +80,29 @@ fn resolve_bf16(device: &str, unit: Option<&str>) -> Result<Backends, DeviceErro
     }
 }
 
-/// The backend that a processor is, with these vector instructions.
-fn processor(instruction_set: &str) -> &'static str {
-    if instruction_set == "portable" { "flex-portable" } else { "flex" }
+/// The backend that a processor is: the vector instructions of our kernels, and whether burn finds those of AVX-512.
+fn processor(instruction_set: &str, wide: bool) -> &'static str {
+    match (instruction_set, wide) {
+        ("portable", _) => "flex-portable",
+        (_, true) => "flex",
+        (_, false) => "flex-avx2",
+    }
+}
+
+/// Whether the processor has what burn and its matrix products ask for; `SIMPIPE_SIMD` tells them nothing.
+fn has_wide_vectors() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512f");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 fn resolve_with(device: &str, processor: &'static str) -> Result<(Vec<&'static str>, &'static str), DeviceError> {
     match device {
         "auto" => {
             let best = ["cuda", "vulkan"].into_iter().find(|backend| to_device(backend).is_ok());
-            Ok((vec!["cuda", "vulkan", "flex", "flex-portable", "ndarray"], best.unwrap_or(processor)))
+            let accepted = vec!["cuda", "vulkan", "flex", "flex-avx2", "flex-portable", "ndarray"];
+            Ok((accepted, best.unwrap_or(processor)))
         }
         "cpu" => Ok((vec![processor], processor)),
         other => {
@@ -118,7 +132,7 @@ pub fn numerics(name: Option<&str>) -> Numerics {
 /// If it is unknown, not built into this binary, or this machine has none.
 pub fn to_device(backend: &str) -> Result<Device, DeviceError> {
     match backend {
-        "flex" | "flex-portable" | "flex-amx" => Ok(Device::flex()),
+        "flex" | "flex-avx2" | "flex-portable" | "flex-amx" => Ok(Device::flex()),
         "ndarray" => ndarray(),
         "cuda" => cuda(),
         "vulkan" => vulkan(),
@@ -130,7 +144,7 @@ pub fn to_device(backend: &str) -> Result<Device, DeviceError> {
 fn not_built(backend: &str, note: &str) -> DeviceError {
     DeviceError::new(
         format!("this simpipe was built without the backend `{backend}`"),
-        format!("build it with `cargo build --release --features {backend}`{note}, or use device = \"cpu\""),
+        format!("build it with `cargo build --release --features {backend}`{note}, or use device = \"cpu\" or \"auto\""),
     )
 }
 
@@ -202,13 +216,16 @@ mod tests {
         assert_eq!(resolve_with("cpu", "flex").unwrap(), (vec!["flex"], "flex"));
         let Backends { accepted, compute, unable } = resolve("auto", None).unwrap();
         assert_eq!(unable, None);
-        assert_eq!(accepted, ["cuda", "vulkan", "flex", "flex-portable", "ndarray"]);
+        assert_eq!(accepted, ["cuda", "vulkan", "flex", "flex-avx2", "flex-portable", "ndarray"]);
         assert!(to_device(compute).is_ok());
     }
 
     #[test]
-    fn a_processor_without_vector_instructions_is_a_backend_of_its_own() {
-        assert_eq!(["avx512", "avx2", "portable"].map(processor), ["flex", "flex", "flex-portable"]);
+    fn a_processor_of_other_vector_instructions_is_a_backend_of_its_own() {
+        let found = [("avx512", true), ("avx2", true), ("avx2", false), ("portable", true), ("portable", false)]
+            .map(|(set, wide)| processor(set, wide));
+        assert_eq!(found, ["flex", "flex", "flex-avx2", "flex-portable", "flex-portable"]);
+        assert!(found.iter().all(|backend| to_device(backend).is_ok()));
         // What the other one left is taken where anything is, in the same order, and computed anew where it is asked for.
         assert_eq!(resolve_with("cpu", "flex-portable").unwrap(), (vec!["flex-portable"], "flex-portable"));
         let (accepted, compute) = resolve_with("auto", "flex-portable").unwrap();

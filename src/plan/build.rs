@@ -13,6 +13,7 @@ use super::{misplaced, sweep};
 use simpipe_base::issue::{Issue, Issues};
 use simpipe_base::param::{Param, Shape, View};
 use simpipe_base::path;
+use simpipe_base::source::Layer;
 use simpipe_base::suggest;
 use simpipe_spec::{Experiment, Input, StageSpec};
 use simpipe_stage::{Catalog, DynStage, Facts, InputFacts, Kind, Policy, Port};
@@ -82,7 +83,12 @@ fn check_device(experiment: &Experiment, catalog: &dyn Catalog, issues: &mut Iss
     let (device, known) = (experiment.device.as_str(), catalog.devices());
     if known.iter().all(|known| known.name != device) {
         let message = format!("unknown choice `{device}` for `device`");
-        issues.push(Issue::at(&experiment.device_place, "device", message).help(suggest::help(device, known)));
+        let auto = match suggest::near(device, known) {
+            Some("cuda" | "vulkan") => " `auto` takes a GPU if this build and this machine have one",
+            _ => "",
+        };
+        let help = format!("{}{auto}", suggest::help(device, known));
+        issues.push(Issue::at(&experiment.device_place, "device", message).help(help));
     }
 }
 
@@ -311,9 +317,13 @@ fn infer(
     (known, warnings.finish().err().unwrap_or_default())
 }
 
-/// An issue at the place of its parameter, or of the stage's table where the parameter is not written.
-fn placed(spec: &StageSpec, issue: Issue) -> Issue {
+/// An issue at the place of its parameter, or of the stage's table where the parameter is not written. What a template says is
+/// changed in the config: the help says where.
+fn placed(spec: &StageSpec, mut issue: Issue) -> Issue {
     let (place, path) = (&spec.params.nearest(&issue.path).place, path::join(&spec.id, &issue.path));
+    if let Some(help) = issue.help.as_mut().filter(|_| place.source.layer == Layer::Template) {
+        help.push_str(&format!(" (in the config, under `[{}]`)", spec.id));
+    }
     issue.placed(place, path)
 }
 

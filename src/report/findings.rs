@@ -100,18 +100,19 @@ fn self_matches(data: &ReportData) -> Option<Finding> {
 }
 
 fn calibrated_on_training(data: &ReportData) -> Option<Finding> {
-    let queries = count(data.calibration.queries);
-    let text = if data.calibration.seen_in_training {
+    let (all, trained) = (data.calibration.queries, data.calibration.trained_queries);
+    let queries = count(all);
+    let text = if trained == 0 {
+        format!("The thresholds were calibrated on {queries} queries that the network was not trained on.")
+    } else {
+        let share = if trained >= all { "all".to_owned() } else { count(trained) };
         format!(
-            "The thresholds were calibrated on {queries} queries from the pool that the network was trained on. Their \
-             distances are smaller than those of new images, so the thresholds are too tight and every metric of the \
+            "The thresholds were calibrated on {queries} queries, {share} of which the network was trained on. The distances \
+             of those are smaller than those of new images, so the thresholds are too tight and every metric of the \
              calibration is optimistic."
         )
-    } else {
-        format!("The thresholds were calibrated on {queries} queries that the network was not trained on.")
     };
-    (data.calibration.queries > 0)
-        .then(|| Finding::new("calibrated-on-training", data.calibration.seen_in_training, text))
+    (all > 0).then(|| Finding::new("calibrated-on-training", trained > 0, text))
 }
 
 /// Whether the calibration refuses no query at the cutpoint, and what `match` then did.
@@ -211,9 +212,14 @@ mod tests {
     #[test]
     fn flaws_follow_the_data_and_not_the_name_of_the_experiment() {
         let mut data = synthetic::small();
-        data.calibration.seen_in_training = true;
+        data.calibration.trained_queries = 12;
+        assert!(
+            text(&data, "calibrated-on-training").1.contains("12 queries, all of which the network was trained on")
+        );
+        data.calibration.trained_queries = 3;
         assert!(text(&data, "calibrated-on-training").0);
-        data.calibration.seen_in_training = false;
+        assert!(text(&data, "calibrated-on-training").1.contains("12 queries, 3 of which the network was trained on"));
+        data.calibration.trained_queries = 0;
         assert!(!text(&data, "calibrated-on-training").0);
         assert!(text(&data, "known-classes").0);
         data.samples.label = vec![77];

@@ -57,7 +57,7 @@ pub struct CtxParts<'a> {
     pub output: &'a Path,
     /// The stage's seed.
     pub seed: Seed,
-    /// The backend to compute on: `flex`, `flex-portable`, `ndarray`, `cuda` or `vulkan`.
+    /// The backend to compute on: `flex`, `flex-avx2`, `flex-portable`, `flex-amx`, `ndarray`, `cuda` or `vulkan`.
     pub backend: &'a str,
     /// The whole resolved spec.
     pub spec: &'a Json,

@@ -65,7 +65,8 @@ impl Stage for Calibrate {
     // 2: queries that are not of unit length are scaled to it for the cosine distance.
     // 3: the probability of a right label by distance; more metrics of each threshold; what a cutpoint was to reach.
     //    The images of the queries are left too; whether the model was trained on them is told of the slice alone.
-    const VERSION: u32 = 3;
+    // 4: how many of the queries the model was trained on.
+    const VERSION: u32 = 4;
     const OUTPUT: Kind = Kind::Calibration;
     const FILES: &'static [&'static str] = &["calibration.json", "thresholds.parquet", ImageSet::CALIBRATED_ON];
     type Params = Params;
@@ -134,7 +135,8 @@ impl Stage for Calibrate {
         let isotonic = Isotonic::fit(&judged, index_info.metric);
         let file = CalibrationFile {
             probability: isotonic.knots().to_vec(),
-            ..calibration(params, &curve, &columns, optimal, &index_info, !trained.among(&queries.digest).is_empty())
+            trained_queries: queries.digest.iter().filter(|digest| trained.holds(digest)).count(),
+            ..calibration(params, &curve, &columns, optimal, &index_info)
         };
         warn(ctx, params, &curve, optimal, &file);
         leave_metrics(ctx, &file);
@@ -240,7 +242,6 @@ fn calibration(
     columns: &[(String, Vec<f64>)],
     optimal: usize,
     index: &IndexInfo,
-    seen_in_training: bool,
 ) -> CalibrationFile {
     let metrics = |at: usize| columns.iter().map(|(name, values)| (name.clone(), values[at])).collect();
     let cutpoint = |at: usize, target: Option<Target>| {
@@ -268,7 +269,7 @@ fn calibration(
         extra_metrics: params.extra_metrics.iter().map(CalibrationMetric::column).collect(),
         cutpoints,
         unreachable,
-        seen_in_training,
+        trained_queries: 0,
         probability: Vec::new(),
     }
 }
@@ -289,8 +290,11 @@ fn thresholds(curve: &Curve, columns: Vec<(String, Vec<f64>)>) -> Thresholds {
 }
 
 fn warn(ctx: &Ctx<'_>, params: &Params, curve: &Curve, optimal: usize, file: &CalibrationFile) {
-    if file.seen_in_training {
-        ctx.warn("the model was trained on these queries: their distances are too small and the cutpoints optimistic");
+    if file.trained_queries > 0 {
+        ctx.warn(format!(
+            "the model was trained on {} of {} queries: their distances are too small and the cutpoints optimistic",
+            file.trained_queries, file.queries
+        ));
     }
     if curve.counts[optimal].accepted() == curve.population.queries {
         ctx.warn("the cutpoint `optimal` accepts every query, so it has no effect");

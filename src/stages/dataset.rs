@@ -15,8 +15,8 @@ use simpipe_base::digest::Digest;
 use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::params;
-use simpipe_data::source::{Source, SourceFacts};
-use simpipe_data::split::{Split, Undivided};
+use simpipe_data::source::{Source, SourceFacts, SplitRule};
+use simpipe_data::split::{Split, TEST, Undivided, VALIDATION};
 use simpipe_data::{DataError, Storage};
 use simpipe_stage::{
     Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, Port, SourceDigest, SourceFinder, SplitFacts, Stage,
@@ -81,8 +81,31 @@ impl Params {
         let twice = self.split != Split::Source && !folder.by_folders();
         twice.then(|| {
             let message = "the image folder has its own `split`: only one of the two can divide the images";
-            Issue::of("split", message).help("leave out this one or the one in `source.image-folder`")
+            let help = match &folder.split {
+                SplitRule::Images(shares) => format!(
+                    "leave out the one in `source.image-folder`, and write `split = {{ images = {{ validation = {}, test = {} }} }}` \
+                     here",
+                    if shares.validation > 0.0 { shares.validation } else { HELD_OUT },
+                    shares.test
+                ),
+                SplitRule::Folders | SplitRule::Classes(_) => {
+                    "leave out this one or the one in `source.image-folder`".to_owned()
+                }
+            };
+            Issue::of("split", message).help(help)
         })
+    }
+
+    /// A folder whose own rule leaves nothing to train on.
+    fn overfull(&self) -> Option<Issue> {
+        let Source::ImageFolder(folder) = &self.source else { return None };
+        let SplitRule::Images(shares) = &folder.split else { return None };
+        let message = format!(
+            "the shares {} for `{VALIDATION}` and {} for `{TEST}` leave nothing to train on",
+            shares.validation, shares.test
+        );
+        let issue = || Issue::of("source.image-folder.split.images", message);
+        (shares.validation + shares.test >= 1.0).then(|| issue().help("choose shares whose sum is below 1"))
     }
 }
 
@@ -90,6 +113,9 @@ impl Params {
 fn issue(problem: Issue, rule: &Split) -> Issue {
     Issue { path: format!("split.{}.{}", rule.name(), problem.path), ..problem }
 }
+
+/// The share that is proposed to hold out of training where none is.
+const HELD_OUT: f64 = 0.1;
 
 impl Stage for Dataset {
     const NAME: &'static str = "dataset";
@@ -112,7 +138,7 @@ impl Stage for Dataset {
     }
 
     fn infer(params: &Params, _: &InputFacts) -> Result<Facts, Vec<Issue>> {
-        if let Some(issue) = params.divided_twice() {
+        if let Some(issue) = params.divided_twice().or_else(|| params.overfull()) {
             return Err(vec![issue]);
         }
         let source = params.source();

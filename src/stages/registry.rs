@@ -141,7 +141,7 @@ impl Catalog for Registry {
     fn hardware(&self, backend: &str) -> BTreeMap<String, String> {
         match backend {
             // Other backends have their own kernels, and no name for them.
-            "flex" | "flex-portable" | "flex-amx" => {
+            "flex" | "flex-avx2" | "flex-portable" | "flex-amx" => {
                 BTreeMap::from([("kernels".to_owned(), simpipe_kernel::instruction_set().to_owned())])
             }
             _ => BTreeMap::new(),

@@ -209,7 +209,7 @@ fn calibration_is_as_computed_by_hand() {
     assert_eq!(metrics["optimal.distance"], 1.0);
     assert_eq!(metrics["optimal.binary_accuracy"], 0.75);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("trained on these queries"));
+    assert!(warnings[0].contains("the model was trained on "));
     let thresholds = Thresholds::read(&world.folder("calibrate").join("thresholds.parquet")).unwrap();
     assert_eq!(thresholds.distance, [0.25, 0.5, 1.0, 4.0]);
     assert_eq!(thresholds.metrics["f1"], [0.5, 0.8, 1.0, 6.0 / 7.0]);

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::library::lineage;
 use simpipe_artifact::{Distance, IndexInfo, IndexRows, read_json};
 use simpipe_base::interrupt::LeftToEnd;
-use simpipe_runner::StageRecord;
+use simpipe_runner::{RunRecord, StageRecord};
 
 /// A file of faiss.
 pub(super) struct Faiss;
@@ -120,6 +120,13 @@ impl RunFormat for Faiss {
     }
 }
 
+/// The index that questions about the run are answered from: that of its stage `match`, if there is one alone.
+fn asked(record: &RunRecord) -> Option<&StageRecord> {
+    let mut matches = record.stages.iter().filter(|stage| stage.stage == "match" && stage.outcome.done());
+    let only = matches.next().filter(|_| matches.next().is_none())?;
+    lineage::behind(record, only, "index", "index.json")
+}
+
 /// The stage `index` that is meant.
 fn choose<'a>(run: &StoredRun<'a>) -> Result<&'a StageRecord, Error> {
     lineage::one_run(run.record)?;
@@ -133,10 +140,9 @@ fn choose<'a>(run: &StoredRun<'a>) -> Result<&'a StageRecord, Error> {
             "its pipeline needs a stage `index` that has ended",
         )),
         (None, [one]) => Ok(one),
-        (None, _) => Err(Error::usage(
-            format!("the run {run_id} has several indexes"),
-            format!("choose one with `--stage`: {names}"),
-        )),
+        (None, _) => asked(run.record).ok_or_else(|| {
+            Error::usage(format!("the run {run_id} has several indexes"), format!("choose one with `--stage`: {names}"))
+        }),
         (Some(id), all) => all.iter().find(|stage| stage.id == id).copied().ok_or_else(|| {
             Error::usage(format!("the stage `{id}` of {run_id} has no index"), format!("indexes are those of {names}"))
         }),

@@ -127,16 +127,14 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     plan_of(&output, &OverlayOptions::default())?;
     let warnings = warnings(&images, &recipe);
     if args.json {
-        let apart =
-            images.held_out.iter().filter(|held_out| held_out.by_class).flat_map(|held_out| &held_out.split.counts);
-        let count: usize = images.train.counts.iter().chain(&images.test.counts).chain(apart).sum();
+        let count: usize = text::splits(&images, &recipe).into_iter().flat_map(|split| &split.counts).sum();
         let (config, classes) = (output.to_string_lossy(), images.classes.len());
         print::json(
             &json!({ "config": config, "name": name, "classes": classes, "images": count, "transparent": images.transparent, "warnings": warnings }),
             out,
         )?;
     } else {
-        say(&output, &images, &warnings, out)?;
+        say(&output, &images, &text::splits(&images, &recipe), &warnings, out)?;
         if text::could_be_unseen(&images, &recipe) {
             let hint = "The results will be about classes that were trained on. To test new classes, add \
                         `--unseen-classes --force`.";
@@ -159,18 +157,28 @@ fn mark(project: &Path) -> Result<(), Error> {
     sink::write(&file, text.as_bytes()).map_err(|error| sink::unwritable(&file, &error, help))
 }
 
-fn say(output: &Path, images: &Collection, warnings: &[String], out: &mut dyn Write) -> Result<(), Error> {
+fn say(
+    output: &Path,
+    images: &Collection,
+    splits: &[&Split],
+    warnings: &[String],
+    out: &mut dyn Write,
+) -> Result<(), Error> {
     let paint = Paint::stdout();
     let count = |split: &Split| print::thousands(split.counts.iter().sum());
     let [height, width, channels] = images.image;
     let (classes, config) = (images.classes.len(), output.display());
-    let (train, test) = (count(&images.train), count(&images.test));
     let kind = if channels == 1 { "grey" } else { "colour" };
-    writeln!(
-        out,
-        "{}: {classes} classes, {train} images to train on and {test} to test on, {kind}, {height} x {width} pixels",
-        shown(&images.subject)
-    )?;
+    let counts = match splits {
+        [train, held_out, test] => format!(
+            "{} images to train on, {} to find the threshold with and {} to test on",
+            count(train),
+            count(held_out),
+            count(test)
+        ),
+        _ => format!("{} images to train on and {} to test on", count(&images.train), count(&images.test)),
+    };
+    writeln!(out, "{}: {classes} classes, {counts}, {kind}, {height} x {width} pixels", shown(&images.subject))?;
     for warning in warnings {
         writeln!(out, "{} {warning}", paint.yellow("warning:"))?;
     }
@@ -191,6 +199,12 @@ fn for_a_shell(path: &str) -> String {
 fn warnings(images: &Collection, recipe: &Recipe) -> Vec<String> {
     const NAMED: usize = 5;
     let mut warnings: Vec<String> = images.notes.iter().map(shown).collect();
+    if images.held_out.is_some() && recipe.held_out.is_none() {
+        warnings.push(
+            "too few readable images to hold any back: the threshold is found on training images and is optimistic"
+                .to_owned(),
+        );
+    }
     let held_out = images.held_out.as_ref().zip(recipe.held_out.as_ref());
     let held_out = held_out.map(|(held_out, draw)| (&held_out.split, draw));
     let train =

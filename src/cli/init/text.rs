@@ -42,6 +42,14 @@ pub(super) fn could_be_unseen(images: &Collection, recipe: &Recipe) -> bool {
     images.can_be_unseen && held_out(images, recipe).is_none_or(|held_out| !held_out.by_class)
 }
 
+/// What is trained on, what is held out of it where that is known image by image, and what is tested.
+pub(super) fn splits<'a>(images: &'a Collection, recipe: &Recipe) -> Vec<&'a Split> {
+    match held_out(images, recipe).filter(|held_out| held_out.by_class || images.exact) {
+        Some(held_out) => vec![&held_out.train, &held_out.split, &images.test],
+        None => vec![&images.train, &images.test],
+    }
+}
+
 fn dataset(images: &Collection, recipe: &Recipe) -> String {
     let held_out = held_out(images, recipe);
     let mut text = format!("[dataset]\nsource = {}\n", held_out.map_or(&images.source, |held_out| &held_out.source));
@@ -58,18 +66,15 @@ fn dataset(images: &Collection, recipe: &Recipe) -> String {
 }
 
 fn head(name: &str, file: &str, images: &Collection, recipe: &Recipe) -> String {
-    let count = |split: &Split| split.counts.iter().sum::<usize>();
-    let held_out = held_out(images, recipe);
-    // Classes that are held out are no part of what is trained on.
-    let apart = held_out.filter(|held_out| held_out.by_class).map_or(0, |held_out| count(&held_out.split));
-    let (train, test) = (count(&images.train) + apart, count(&images.test));
+    let (held_out, splits) = (held_out(images, recipe), splits(images, recipe));
+    let count = splits.iter().flat_map(|split| &split.counts).sum();
     let (file, subject, classes) = (shown(file), shown(&images.subject), images.classes.len());
     let mut text = format!(
         "# {file}: a first experiment on {subject}, {} of {classes} classes.\n",
-        print::counted(train + test, "image", "images")
+        print::counted(count, "image", "images")
     );
     text += "# It runs as it is; every value below may be changed.\n#\n";
-    table(&mut text, images, held_out.filter(|held_out| held_out.by_class));
+    table(&mut text, images, &splits);
     for note in &images.notes {
         line(&mut text, &format!("# Note: {}.", shown(note)));
     }
@@ -88,11 +93,9 @@ fn line(text: &mut String, line: &str) {
 }
 
 /// Counts of each class, or of the extremes where there are many.
-fn table(text: &mut String, images: &Collection, held_out: Option<&HeldOut>) {
+fn table(text: &mut String, images: &Collection, splits: &[&Split]) {
     let names: Vec<String> = images.classes.iter().map(shown).collect();
     let room = names.iter().take(LISTED).map(|name| width(name)).max().unwrap_or(0).clamp(5, 40);
-    let held_out = held_out.map(|held_out| &held_out.split);
-    let splits: Vec<&Split> = [Some(&images.train), held_out, Some(&images.test)].into_iter().flatten().collect();
     let cells = |cell: &dyn Fn(&Split) -> String| {
         splits.iter().map(|split| format!("  {:>10}", cell(split))).collect::<String>()
     };

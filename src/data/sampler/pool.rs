@@ -238,7 +238,10 @@ impl Pool<'_> {
         let least = short.iter().map(|&label| found(label)).min().unwrap_or(0);
         let help = match least {
             0 => "remove classes without examples from `class-list`".to_owned(),
-            least => format!("set it to at most {least}, or remove these classes from `class-list`"),
+            least => {
+                let name = path.rsplit('.').next().unwrap_or(&path);
+                format!("set `{name}` to at most {least}, or remove these classes from `class-list`")
+            }
         };
         Some(problem(path, message, help))
     }

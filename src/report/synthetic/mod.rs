@@ -226,7 +226,7 @@ fn calibration() -> Calibration {
             ("p95".to_owned(), cutpoint(0.04, 0.91, 0.95, 0.875)),
         ]),
         unreachable: vec!["p99".to_owned()],
-        seen_in_training: true,
+        trained_queries: 12,
         probability: vec![Knot { distance: 0.0, probability: 1.0 }, Knot { distance: 0.1, probability: 0.25 }],
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn calibration(distance_metric: Distance) -> Calibration {
         extra_metrics: Vec::new(),
         cutpoints: BTreeMap::new(),
         unreachable: Vec::new(),
-        seen_in_training: false,
+        trained_queries: 0,
         probability: Vec::new(),
     }
 }

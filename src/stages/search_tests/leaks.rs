@@ -57,9 +57,9 @@ fn a_calibration_knows_its_own_queries_alone() {
     let calibrated = |begin: usize| {
         world.calibrate(&json!({ "slice": { "begin": begin, "size": 2 } }), "training").unwrap();
         let file: Calibration = read_json(&world.folder("calibrate").join("calibration.json")).unwrap();
-        file.seen_in_training
+        file.trained_queries
     };
-    assert_eq!([calibrated(0), calibrated(1)], [true, false]);
+    assert_eq!([calibrated(0), calibrated(1)], [1, 0]);
     let used = ImageSet::read(&world.folder("calibrate").join(ImageSet::CALIBRATED_ON)).unwrap();
     assert_eq!(used, ImageSet::of([(101, "digest of 101"), (102, "digest of 102")]));
 }
