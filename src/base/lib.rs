@@ -15,6 +15,8 @@ pub mod fault;
 pub mod file_name;
 pub mod fs;
 pub mod golden;
+#[cfg(test)]
+mod hint_tests;
 pub mod interrupt;
 pub mod issue;
 pub mod misplaced;

@@ -13,9 +13,43 @@ pub fn inside(key: &str, record: &Record, table: &Table) -> Option<String> {
         .iter()
         .find(|field| !table.contains_key(&field.name) && Known { name: &field.name, aka: field.aka }.is_called(key));
     let homes = all(record, table);
-    let is_meant = |home: &&Home<'_>| home.name == key && own.is_none_or(|own| own.name == home.field);
-    let first = table.get(key).and_then(|entry| entry.node.table()?.keys().next()).map(String::as_str);
-    homes.iter().find(is_meant).map(|home| home.words_with(first))
+    let entry = table.get(key);
+    let is_meant = |home: &&Home<'_>| {
+        home.name == key
+            && own.is_none_or(|own| own.name == home.field)
+            && entry.is_none_or(|entry| home.may_be(&entry.node.value))
+    };
+    let written = entry.and_then(|entry| entry.node.table());
+    homes.iter().find(is_meant).map(|home| home.words_with(written.and_then(|written| home.first_known(written))))
+}
+
+/// Keys of the record that stand in the table under an unknown key, a choice that can't take them: those that follow the
+/// header of such a table are read into it.
+#[must_use]
+pub fn swallowed<'a>(key: &str, record: &'a Record, table: &Table) -> Vec<&'a str> {
+    let Some(inner) = table.get(key).and_then(|entry| entry.node.table()) else { return Vec::new() };
+    let homes = all(record, table);
+    let Some(home) = homes.iter().find(|home| home.name == key && home.alternative == Some(key)) else {
+        return Vec::new();
+    };
+    let own = home.params().iter().map(|field| field.name.as_str()).collect::<Vec<_>>();
+    let is_outer = |name: &&str| inner.contains_key(*name) && !table.contains_key(*name) && !own.contains(name);
+    record.fields.iter().map(|field| field.name.as_str()).filter(is_outer).collect()
+}
+
+/// The same for a key that is written as a path, such as `train.lr`: the whole path of what is meant.
+#[must_use]
+pub fn path_inside(path: &str, key: &str, record: &Record, table: &Table) -> Option<String> {
+    let homes = all(record, table);
+    let known: Vec<Known<'_>> = homes.iter().map(Home::known).collect();
+    let home = homes.iter().find(|home| home.name == key).or_else(|| homes.get(suggest::position(key, &known)?))?;
+    let stage = path.strip_suffix(key)?;
+    let inside = match home.alternative {
+        Some(alternative) if alternative == home.name => return None,
+        Some(alternative) => format!("{}.{alternative}", home.field),
+        None => home.field.to_owned(),
+    };
+    (!home.in_list).then(|| format!("write `{stage}{inside}.{}`", home.name))
 }
 
 /// The parameter that the table has already and that other tools call by this name, unless something inside it is called so.
@@ -35,14 +69,14 @@ pub fn set_already<'a>(key: &str, record: &'a Record, table: &Table) -> Option<&
 #[must_use]
 pub fn near_inside(key: &str, record: &Record, table: &Table) -> Option<String> {
     let homes = all(record, table);
-    let known: Vec<Known<'_>> = homes.iter().map(|home| Known { name: home.name, aka: home.aka }).collect();
+    let known: Vec<Known<'_>> = homes.iter().map(Home::known).collect();
     suggest::position(key, &known).map(|at| homes[at].words())
 }
 
 /// Whether something further inside has this very name, but for separators and case, or is called so by other tools.
 #[must_use]
 pub fn is_named_inside(key: &str, record: &Record, table: &Table) -> bool {
-    let is = |home: &Home<'_>| Known { name: home.name, aka: home.aka }.is_called(key) || suggest::same(home.name, key);
+    let is = |home: &Home<'_>| home.known().is_called(key) || suggest::same(home.name, key);
     all(record, table).iter().any(is)
 }
 
@@ -75,24 +109,55 @@ struct Home<'a> {
     /// The parameter, or the alternative itself.
     name: &'a str,
     aka: &'a [&'a str],
-    /// A parameter of the alternative that has no default: its bare name is refused.
-    needed: Option<&'a str>,
+    /// What may stand there: of an alternative its parameters.
+    shape: Option<&'a Shape>,
 }
 
 impl<'a> Home<'a> {
-    const fn of(field: &'a str, alternative: Option<&'a str>, Known { name, aka }: Known<'a>) -> Self {
-        Self { field, in_list: false, alternative, name, aka, needed: None }
+    fn of(field: &'a str, alternative: Option<&'a str>, inner: &'a Field) -> Self {
+        let Field { name, aka, shape, .. } = inner;
+        Self { field, in_list: false, alternative, name, aka, shape: Some(shape) }
+    }
+
+    const fn known(&self) -> Known<'a> {
+        Known { name: self.name, aka: self.aka }
+    }
+
+    /// Whether the value may be meant for it: a flag takes no number.
+    fn may_be(&self, value: &Value) -> bool {
+        !matches!(self.shape, Some(Shape::Boolean)) || matches!(value, Value::Boolean(_))
+    }
+
+    /// The parameters of an alternative.
+    fn params(&self) -> &'a [Field] {
+        if let Some(Shape::Record(record)) = self.shape { &record.fields } else { &[] }
+    }
+
+    /// A parameter that has no default: the bare name of the alternative is refused.
+    fn needed(&self) -> Option<&'a str> {
+        self.params().iter().find(|field| field.default.is_none()).map(|field| field.name.as_str())
+    }
+
+    /// The first key of a table that is a parameter of the alternative, or is what other tools call one.
+    fn first_known(&self, written: &Table) -> Option<&'a str> {
+        let meant = |key: &String| {
+            let is = |field: &&Field| {
+                suggest::same(&field.name, key) || Known { name: &field.name, aka: field.aka }.is_called(key)
+            };
+            self.params().iter().find(is).map(|field| field.name.as_str())
+        };
+        written.keys().find_map(meant)
     }
 
     fn words(&self) -> String {
         self.words_with(None)
     }
 
-    /// `first`: the first parameter of the table that is written under the name.
+    /// `first`: a parameter in the table that is written under the name.
     fn words_with(&self, first: Option<&str>) -> String {
         let Self { field, name, .. } = self;
         let listed = |value: String| if self.in_list { format!("[{value}]") } else { value };
-        match (self.alternative, first.or(self.needed)) {
+        match (self.alternative, first.or_else(|| self.needed())) {
             (Some(alternative), Some(first)) if alternative == *name => {
                 let value = listed(format!("{{ {name} = {{ {first} = .. }} }}"));
                 format!("`{name}` is a choice of `{field}`: write `{field} = {value}`")
@@ -115,10 +180,7 @@ impl<'a> Home<'a> {
 /// Every name inside one field.
 fn homes<'a>(field: &'a str, shape: &'a Shape) -> Vec<Home<'a>> {
     match shape {
-        Shape::Record(record) => {
-            let home = |known: Known<'a>| Home::of(field, None, known);
-            record.known().into_iter().map(home).collect()
-        }
+        Shape::Record(record) => record.fields.iter().map(|inner| Home::of(field, None, inner)).collect(),
         Shape::Choice(choice) => choice.alternatives.iter().flat_map(|one| of_alternative(field, one)).collect(),
         Shape::List(item) => homes(field, item).into_iter().map(|home| Home { in_list: true, ..home }).collect(),
         Shape::AnyOf(shapes) => shapes.iter().flat_map(|shape| homes(field, shape)).collect(),
@@ -127,11 +189,8 @@ fn homes<'a>(field: &'a str, shape: &'a Shape) -> Vec<Home<'a>> {
 }
 
 fn of_alternative<'a>(field: &'a str, alternative: &'a Alternative) -> Vec<Home<'a>> {
-    let home = |known: Known<'a>| Home::of(field, Some(alternative.name), known);
-    let mut homes = vec![home(Known { name: alternative.name, aka: alternative.aka })];
-    if let Some(Shape::Record(record)) = &alternative.params {
-        homes[0].needed = record.fields.iter().find(|field| field.default.is_none()).map(|field| field.name.as_str());
-        homes.extend(record.known().into_iter().map(home));
-    }
-    homes
+    let Alternative { name, aka, params, .. } = alternative;
+    let own = Home { field, in_list: false, alternative: Some(name), name, aka, shape: params.as_ref() };
+    let params = own.params().iter().map(|inner| Home::of(field, Some(name), inner)).collect::<Vec<_>>();
+    std::iter::once(own).chain(params).collect()
 }

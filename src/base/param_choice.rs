@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::issue::{Issue, IssueKind, Issues};
 use super::node::{Node, Table, Value};
-use super::param::{Param, Record, Shape, View, found};
+use super::param::{Field, Param, Record, Shape, View, found};
 use super::param_record::RecordReader;
 use super::suggest::{self, Known};
 use super::{misplaced, path};
@@ -31,7 +31,7 @@ pub fn open_choice<'a>(
         _ => {
             let message = format!("`{path}` expects a name or a one-key table, found {}", found(node));
             let help = match &node.value {
-                Value::Array(_) if names.len() > 1 => "remove the inner brackets".to_owned(),
+                Value::Array(items) if names.len() > 1 => list_help(items, path, &shape()),
                 _ => format!("write {}", suggest::one_of(names)),
             };
             issues.push(Issue::at(&node.place, path, message).help(help));
@@ -54,6 +54,38 @@ pub fn open_choice<'a>(
         None => issue.help(suggest::help(name, &known)).kind(IssueKind::UnknownName(name.to_owned())),
     });
     None
+}
+
+/// How a list is mended that stands where one choice should.
+fn list_help(items: &[Node], path: &str, shape: &Shape) -> String {
+    if path.ends_with(']') {
+        return "remove the inner brackets".to_owned();
+    }
+    let names: Vec<&str> = items.iter().filter_map(Node::string).collect();
+    match several(shape) {
+        Some((sum, terms, key)) if items.len() > 1 && names.len() == items.len() => {
+            let items: Vec<String> = names.iter().map(|name| format!("{{ {key} = \"{name}\" }}")).collect();
+            format!("write {{ {sum} = {{ {terms} = [{}] }} }}", items.join(", "))
+        }
+        Some((sum, terms, key)) if items.len() > 1 => {
+            format!("write {{ {sum} = {{ {terms} = [{{ {key} = .. }}, ..] }} }}")
+        }
+        _ => "write one name, without brackets".to_owned(),
+    }
+}
+
+/// The alternative that is several of the same choice, with its list and the key of each item in it.
+fn several(shape: &Shape) -> Option<(&'static str, String, String)> {
+    let Shape::Choice(choice) = shape else { return None };
+    choice.get().alternatives.iter().find_map(|one| {
+        let Some(Shape::Record(record)) = &one.params else { return None };
+        record.fields.iter().find_map(|field| {
+            let Shape::List(item) = &field.shape else { return None };
+            let Shape::Record(item) = &**item else { return None };
+            let key = item.fields.iter().find(|inner| inner.shape == *shape)?;
+            Some((one.name, field.name.clone(), key.name.clone()))
+        })
+    })
 }
 
 /// How a table that should have one key is mended.
@@ -95,9 +127,34 @@ pub fn read_alternative<T: Param>(
 ) -> Option<T> {
     let path = path::join(path, name);
     match inner {
-        Some(inner) => T::read(inner, &path, issues),
+        Some(inner) => {
+            if let Some(help) = only_value(inner, name, &T::shape()) {
+                let message = format!("`{path}` expects a table, found {}", found(inner));
+                issues.push(Issue::at(&inner.place, &path, message).help(help));
+                return None;
+            }
+            T::read(inner, &path, issues)
+        }
         None => T::read(&Node::empty_table(&node.place), &path, issues),
     }
+}
+
+/// A value without its key, where there is one that it must be meant for: `metric-embedding = 64`.
+fn only_value(inner: &Node, name: &str, shape: &Shape) -> Option<String> {
+    let Shape::Record(record) = shape else { return None };
+    let needed: Vec<&Field> = record.fields.iter().filter(|field| field.default.is_none()).collect();
+    let field = match (needed.as_slice(), record.fields.as_slice()) {
+        ([field], _) => *field,
+        ([], [field]) => field,
+        _ => return None,
+    };
+    let fits = matches!(
+        (&field.shape, &inner.value),
+        (Shape::Integer, Value::Integer(_))
+            | (Shape::Number, Value::Integer(_) | Value::Float(_))
+            | (Shape::String | Shape::Path, Value::String(_))
+    );
+    fits.then(|| format!("write {{ {name} = {{ {} = {} }} }}", field.name, inner.to_json()))
 }
 
 /// Refuses parameters of an alternative that takes none; used by [`choice!`](crate::choice).

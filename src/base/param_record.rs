@@ -3,10 +3,11 @@
 
 use serde_json::Value as Json;
 
+use super::bounds::Length;
 use super::check::Check;
 use super::issue::{Issue, IssueKind, Issues};
 use super::node::{Node, Table, Value};
-use super::param::{Param, Shape, View, expected, kebab, written};
+use super::param::{Param, Record, Shape, View, expected, found, kebab, written};
 use super::source::Place;
 use super::suggest::{self, Known};
 use super::{misplaced, path};
@@ -51,7 +52,8 @@ impl<'a> RecordReader<'a> {
                 continue;
             }
             let meant = suggest::near(key, &free);
-            let issue = explained(issue, key, meant, table, &shape);
+            let (issue, swallowed) = with_swallowed(explained(issue, key, meant, table, &shape), key, table, &shape);
+            misspelt.extend(swallowed);
             // Told once that it is misspelt, nobody needs to hear that it is missing.
             misspelt.extend(meant.filter(|name| issue.help == Some(did_you_mean(name))).map(str::to_owned));
             issues.push(issue);
@@ -94,17 +96,38 @@ impl<'a> RecordReader<'a> {
             issues.push(must_be(check, found.to_string()));
             return None;
         }
+        if let Some(help) = check.and_then(|check| repeated(&entry.node, &name, T::shape(), check.length)) {
+            let message = format!("`{path}` expects a list, found {}", found(&entry.node));
+            issues.push(Issue::at(&entry.node.place, &path, message).help(help));
+            return None;
+        }
         let value = T::read(&entry.node, &path, issues)?;
         if let Some(check) = check.filter(|check| !check.accepts(&value)) {
-            let found = match value.write(View::Full) {
+            let read = match value.write(View::Full) {
                 Json::Array(items) => format!("a list of {}", items.len()),
-                found => written(&entry.node).unwrap_or_else(|| found.to_string()),
+                read => written(&entry.node).unwrap_or_else(|| read.to_string()),
             };
-            issues.push(must_be(check, found));
+            issues.push(must_be(check, read));
             return None;
         }
         Some(value)
     }
+}
+
+/// One number where a list of just so many belongs: `resize = 96`.
+fn repeated(node: &Node, name: &str, shape: Shape, length: Length) -> Option<String> {
+    let is_list = |shape: &Shape| matches!(shape, Shape::List(_));
+    let takes_list = match &shape {
+        Shape::AnyOf(shapes) => {
+            shapes.iter().any(is_list) && !shapes.iter().any(|one| matches!(one, Shape::Integer | Shape::Number))
+        }
+        shape => is_list(shape),
+    };
+    if !takes_list || !matches!(node.value, Value::Integer(_) | Value::Float(_)) {
+        return None;
+    }
+    let count = length.max.filter(|most| length.min == Some(*most) && (2..=4).contains(most))?;
+    Some(format!("write `{name} = [{}]`", vec![node.to_json().to_string(); count].join(", ")))
 }
 
 /// Unknown keys of one table that are looked up elsewhere: with more of them it is no table of ours, and has no end.
@@ -121,10 +144,18 @@ fn explained(issue: Issue, key: &str, meant: Option<&str>, table: &Table, shape:
         known.iter().any(|known| known.name == *name && known.is_called(key)) || suggest::close(name, key)
     };
     let guessed = |issue: Issue| issue.kind(IssueKind::GuessedKey(key.to_owned()));
+    if let Some(help) = numbered(key, table, record) {
+        return issue.help(help);
+    }
     if let Some(name) = misplaced::set_already(key, record, table) {
         return issue.help(already_set(name, key, table));
     }
+    let as_path = || {
+        let is_path = issue.path != key && is_written(&issue);
+        is_path.then(|| misplaced::path_inside(&issue.path, key, record, table))?
+    };
     if let Some(help) = misplaced::inside(key, record, table) {
+        let help = as_path().unwrap_or(help);
         return issue.help(help);
     }
     if let Some(name) = meant {
@@ -135,6 +166,7 @@ fn explained(issue: Issue, key: &str, meant: Option<&str>, table: &Table, shape:
         return issue.help(already_set(name, key, table));
     }
     if let Some(help) = misplaced::near_inside(key, record, table) {
+        let help = as_path().unwrap_or(help);
         let issue = issue.help(help);
         return match misplaced::is_named_inside(key, record, table) {
             true => issue.kind(IssueKind::NearKey(key.to_owned())),
@@ -145,6 +177,33 @@ fn explained(issue: Issue, key: &str, meant: Option<&str>, table: &Table, shape:
         Some(help) => issue.help(help),
         None => issue.help(suggest::help(key, &known)).kind(IssueKind::UnknownKey(key.to_owned())),
     }
+}
+
+/// Keys of this table that follow the header of a wrong one, such as `[train.adamw]`: named in the help, not missing too.
+fn with_swallowed(mut issue: Issue, key: &str, table: &Table, shape: &Shape) -> (Issue, Vec<String>) {
+    let Shape::Record(record) = shape else { return (issue, Vec::new()) };
+    let found = misplaced::swallowed(key, record, table);
+    if let (Some(help), false) = (&issue.help, found.is_empty()) {
+        let names = suggest::one_of(&found).replace(" or ", " and ");
+        issue = Issue { help: None, ..issue.clone() }
+            .help(format!("{help}; keys below `[{}]` are read into it: move {names} above it", issue.path));
+    }
+    (issue, found.into_iter().map(str::to_owned).collect())
+}
+
+/// Whether the text has the whole path, as options and sweeps have it.
+fn is_written(issue: &Issue) -> bool {
+    issue.place.as_ref().is_some_and(|place| place.text().trim_matches(['"', '\'', ' ']) == issue.path)
+}
+
+/// Several numbers in one list, where each has a name of its own: `betas = [0.9, 0.999]`.
+fn numbered(key: &str, table: &Table, record: &Record) -> Option<String> {
+    let Value::Array(items) = &table.get(key)?.node.value else { return None };
+    let stem = kebab(key);
+    let names: Vec<String> = (1..=items.len()).map(|at| format!("{}-{at}", stem.trim_end_matches('s'))).collect();
+    let all = !names.is_empty() && names.iter().all(|name| record.fields.iter().any(|field| field.name == *name));
+    let pairs = names.iter().zip(items).map(|(name, item)| format!("{name} = {}", item.to_json()));
+    all.then(|| format!("write `{}`", pairs.collect::<Vec<_>>().join(", ")))
 }
 
 fn did_you_mean(name: &str) -> String {

@@ -167,7 +167,8 @@ pub struct SpecPath {
 }
 
 /// What a shell would have put something else for: `~` or `~name` in front, or a variable.
-fn of_a_shell(written: &str) -> Option<&str> {
+#[must_use]
+pub fn of_a_shell(written: &str) -> Option<&str> {
     let first = written.split('/').next().unwrap_or_default();
     (first.starts_with('~') || first.starts_with('$')).then_some(first)
 }

@@ -130,7 +130,8 @@ fn write(found: &Comparison, out: &mut dyn Write) -> Result<(), Error> {
         for judged in &run.metrics {
             let change = &judged.change;
             let figures = [figure(change.old), figure(change.new), difference(change)];
-            let row = [vec![change.name.clone()], figures.to_vec(), vec![judged.verdict.word().to_owned()]].concat();
+            let verdict = judged.verdict.in_words(change.difference).to_owned();
+            let row = [vec![change.name.clone()], figures.to_vec(), vec![verdict]].concat();
             table.row(row);
         }
         table.write(out, &colour)?;

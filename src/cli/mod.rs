@@ -46,6 +46,7 @@ mod tag;
 mod threads;
 mod tile;
 mod toml_text;
+mod usage;
 mod words;
 
 use std::ffi::OsString;
@@ -213,13 +214,13 @@ fn refuse(error: clap::Error, args: &[OsString], json: bool, out: &mut dyn Write
             }
         };
     }
-    let error = echoing_escapes(error, args);
+    let (error, tip) = usage::with_tip(echoing_escapes(error, args), args);
     if json {
         let text = error.render().to_string();
         // Up to the empty line before its help and usage: what is missing stands in lines of its own.
         let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
         let message = lines.join(" ").trim_start_matches("error: ").to_owned();
-        tell(&Error::usage(message, "see `simpipe --help`"), true, out, err);
+        tell(&Error::usage(message, tip.unwrap_or_else(|| "see `simpipe --help`".to_owned())), true, out, err);
     } else {
         drop(write!(err, "{}", rendered(&error, &io::stderr())));
     }

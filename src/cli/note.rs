@@ -44,7 +44,7 @@ pub(super) fn exec(args: &NoteArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     if args.json {
         print::json(&json!({ "run": run, "note": note }), out)?;
     } else {
-        let what = if note.is_some() { "noted of" } else { "removed the note of" };
+        let what = if note.is_some() { "added a note to" } else { "removed the note of" };
         writeln!(out, "{what} {}", shown(run))?;
     }
     Ok(Exit::Done)

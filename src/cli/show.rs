@@ -36,6 +36,7 @@ pub(super) fn exec(args: &ShowArgs, out: &mut dyn Write) -> Result<Exit, Error> 
         if path.components().count() == 1 && path.file_name() == Some(args.what.as_ref()) {
             refuse_two_readings(args)?;
         }
+        refuse_config(path)?;
         show_file::write(path, args.rows, args.json, out)?;
         return Ok(Exit::Done);
     }
@@ -51,6 +52,15 @@ pub(super) fn exec(args: &ShowArgs, out: &mut dyn Write) -> Result<Exit, Error> 
 
 fn run_folder(args: &ShowArgs) -> Result<PathBuf, Error> {
     args.place.run_folder(&args.place.root_here()?, &args.what)
+}
+
+/// A config is no result.
+fn refuse_config(path: &Path) -> Result<(), Error> {
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Error::usage(format!("`{path}` is a config, not a result"), format!("write `simpipe config show {path}`")))
 }
 
 /// A file here may be called like an experiment, a tag or `latest`.

@@ -144,7 +144,9 @@ pub fn to_device(backend: &str) -> Result<Device, DeviceError> {
 fn not_built(backend: &str, note: &str) -> DeviceError {
     DeviceError::new(
         format!("this simpipe was built without the backend `{backend}`"),
-        format!("build it with `cargo build --release --features {backend}`{note}, or use device = \"cpu\" or \"auto\""),
+        format!(
+            "build it with `cargo build --release --features {backend}`{note}, or use device = \"cpu\" or \"auto\""
+        ),
     )
 }
 

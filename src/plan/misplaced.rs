@@ -14,11 +14,13 @@ const NAMED: usize = 3;
 /// Replaces the help of unknown keys that another stage knows, and of names that only other tools have.
 pub(super) fn explain(experiment: &Experiment, catalog: &dyn Catalog, issues: &mut Issues) {
     for issue in &mut issues.0 {
-        let (IssueKind::UnknownKey(name) | IssueKind::GuessedKey(name) | IssueKind::UnknownName(name)) = &issue.kind
-        else {
-            continue;
+        let name = match &issue.kind {
+            IssueKind::UnknownKey(name) | IssueKind::GuessedKey(name) | IssueKind::UnknownName(name) => {
+                Some(name.as_str())
+            }
+            _ => of_another_sampler(issue, experiment),
         };
-        if let Some(note) = catalog.note(name) {
+        if let Some(note) = name.and_then(|name| catalog.note(name)) {
             issue.help = Some(note.to_owned());
             issue.kind = IssueKind::Wrong;
         }
@@ -34,6 +36,19 @@ pub(super) fn explain(experiment: &Experiment, catalog: &dyn Catalog, issues: &m
     }
 }
 
+/// A key of `sample` that only a sampler has which is not the chosen one: what it means for the others is more.
+fn of_another_sampler<'a>(issue: &'a Issue, experiment: &Experiment) -> Option<&'a str> {
+    let inside = |stage: &StageSpec| issue.path.strip_prefix(&stage.id).and_then(|rest| rest.strip_prefix('.'));
+    let stage = experiment.stages.iter().find(|stage| stage.stage == "sample" && inside(stage).is_some())?;
+    let as_path = format!("write `{}.sampler.", stage.id);
+    let help = issue.help.as_deref().filter(|help| help.contains("belongs inside") || help.starts_with(&as_path))?;
+    let sampler = stage.params.table().and_then(|table| table.get("sampler")).map(|entry| &entry.node);
+    let chosen = sampler.and_then(|node| node.string().or_else(|| node.table()?.keys().next().map(String::as_str)));
+    let is_chosen = chosen
+        .is_some_and(|name| help.contains(&format!("inside `{name}`")) || help.contains(&format!("{as_path}{name}.")));
+    inside(stage).filter(|_| !is_chosen)
+}
+
 /// The key that is not known where it stands.
 const fn key_of(issue: &Issue) -> Option<&String> {
     match &issue.kind {
@@ -42,11 +57,21 @@ const fn key_of(issue: &Issue) -> Option<&String> {
     }
 }
 
+/// Further inside a stage its own reader has said what there is to say, but for a parameter of the stage itself.
+fn further_out(issue: &Issue, key: &str, experiment: &Experiment, docs: &[StageDoc]) -> Option<String> {
+    let is_inside = |stage: &&StageSpec| issue.path.strip_prefix(&stage.id).is_some_and(|rest| rest.starts_with('.'));
+    let stage = experiment.stages.iter().find(is_inside).filter(|_| matches!(issue.kind, IssueKind::UnknownKey(_)))?;
+    let Shape::Record(record) = &docs.iter().find(|doc| doc.name == stage.stage)?.params else { return None };
+    let id = &stage.id;
+    let is_own = record.fields.iter().any(|field| field.name == key);
+    is_own.then(|| format!("`{key}` is a parameter of `{id}`: move it to `[{id}]`"))
+}
+
 fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<String> {
     let key = key_of(issue)?;
     let owner = experiment.stages.iter().find(|stage| issue.path == path::join(&stage.id, key));
     if owner.is_none() && issue.path != *key {
-        return None; // further inside a stage, where its own reader has said what there is to say
+        return further_out(issue, key, experiment, docs);
     }
     if owner.is_some() && ACCEPTED.contains(&key.as_str()) {
         return Some(format!("`{key}` belongs at the top of the file, above the first `[table]`"));

@@ -1,6 +1,6 @@
 //! What the registry's own tables say of a key in the wrong place.
 
-use simpipe_base::misplaced::{inside, inside_choice, is_named_inside, near_inside};
+use simpipe_base::misplaced::{inside, inside_choice, is_named_inside, near_inside, path_inside, swallowed};
 use simpipe_base::node::Table;
 use simpipe_base::param::{Field, Shape};
 use simpipe_base::source::{Place, Source};
@@ -28,8 +28,19 @@ fn a_key_is_sent_where_it_belongs() {
     assert_eq!(said("adam").as_deref(), Some(expected));
     assert_eq!(said("nonsense-of-some-length"), None);
     let written = simpipe_base::param::node_from_json(&serde_json::json!({ "adamw": { "beta1": 0.8 } }), &nowhere());
-    let expected = "`adamw` is a choice of `optimizer`: write `optimizer = { adamw = { beta1 = .. } }`";
+    let expected = "`adamw` is a choice of `optimizer`: write `optimizer = { adamw = { beta-1 = .. } }`";
     assert_eq!(inside("adamw", train, written.table().unwrap()).as_deref(), Some(expected));
+    let node =
+        simpipe_base::param::node_from_json(&serde_json::json!({ "adamw": { "lr": 1, "layers": [] } }), &nowhere());
+    let written = node.table().unwrap();
+    assert!(inside("adamw", train, written).unwrap().contains("{ adamw = { learning-rate = .. } }"));
+    assert_eq!(swallowed("adamw", train, written), ["layers"]);
+    let node = simpipe_base::param::node_from_json(&serde_json::json!({ "warmup": 10 }), &nowhere());
+    let written = node.table().unwrap();
+    assert_eq!(inside("warmup", train, written), None, "that of `ema` is a flag");
+    assert!(near_inside("warmup", train, written).unwrap().contains("{ warmup-cosine = { warmup-steps = .. } }"));
+    let expected = "write `train.optimizer.adam.learning-rate`";
+    assert_eq!(path_inside("train.lr", "lr", train, &Table::new()).as_deref(), Some(expected));
     let table = Table::new();
     assert!(is_named_inside("weight_decay", train, &table) && is_named_inside("lr", train, &table));
     assert!(!is_named_inside("amp", train, &table), "`lamb` is only spelt like it");

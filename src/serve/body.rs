@@ -217,7 +217,7 @@ pub(super) fn decoded(text: &str, name: &str, claim: &mut Claim) -> Result<Bytes
         return Err(claim.refusal(needed));
     }
     let bytes = BASE64.decode(text.trim_ascii());
-    Ok(bytes.map_err(|error| Problem::malformed(format!("`{name}` is no base64: {error}")))?.into())
+    Ok(bytes.map_err(|error| Problem::malformed(format!("`{name}` is not base64: {error}")))?.into())
 }
 
 /// Whether this begins a `data:` URI in base64.

@@ -111,7 +111,8 @@ fn sent(shared: &Arc<Shared>, bytes: &[u8], claim: &mut Claim) -> Result<(Vec<Se
     let named = |(at, text): (usize, String)| {
         let name = format!("input[{at}]");
         if !text.split_once(',').is_some_and(|(scheme, _)| body::is_data(scheme)) {
-            let detail = format!("`{name}` is no `data:` URI in base64: text is not embedded, and nothing is fetched");
+            let detail =
+                format!("`{name}` is not a `data:` URI in base64: text is not embedded, and nothing is fetched");
             return Err(Problem::unprocessable("no-data-uri", detail));
         }
         let bytes = body::decoded(&text, &name, claim)?;

@@ -53,7 +53,7 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
     match (all.next(), all.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => {
-            value.to_str().map(Some).map_err(|_| Problem::malformed(format!("the header `{name}` is no text")))
+            value.to_str().map(Some).map_err(|_| Problem::malformed(format!("the header `{name}` is not text")))
         }
         _ => Err(Problem::malformed(format!("the header `{name}` stands there twice"))),
     }

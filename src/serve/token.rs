@@ -22,7 +22,7 @@ impl Token {
     pub fn from_file(path: &Path) -> Result<Self, String> {
         let file = open_regular(path).map_err(|error| error.to_string())?;
         let bytes = read_at_most(&file, LONGEST as u64).map_err(|error| error.to_string())?;
-        let text = String::from_utf8(bytes).map_err(|_| "it is no text".to_owned())?;
+        let text = String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())?;
         Self::new(text.trim_end_matches(['\n', '\r']))
     }
 

@@ -39,7 +39,7 @@ impl Refusal {
     pub(super) const fn help(&self) -> &'static str {
         match self {
             Self::Missing(_) => "the path is relative to the current folder",
-            Self::Folder => "name a file such as `configs/quickstart.toml`",
+            Self::Folder => "name a config: a `.toml` file in it, which `simpipe init` writes",
             Self::Device | Self::Socket => "name a file, or a pipe such as `/dev/stdin`",
             Self::TooLong => "is it the right file?",
             Self::Silent => "start the program that writes it first",

@@ -42,9 +42,9 @@ choice! {
 }
 
 params! {
-    /// N-way K-shot episodes on embeddings. Each episode draws `ways` classes and of each `shots` examples to show and
-    /// `queries` others to ask; every query is given one of these classes, by squared euclidean distance to what is shown. By
-    /// chance 1 / ways of them get their own.
+    /// N-way K-shot episodes on embeddings. Each episode draws `ways` classes, and from each `shots` examples to show and
+    /// `queries` others to ask. Every query is given one of these classes, by squared euclidean distance to what is shown. A
+    /// guess is right for 1 / `ways` of them.
     ///
     /// Where the network's distance is cosine, embeddings are scaled to unit length first; prototypes are not scaled again. The
     /// interval of an accuracy is `1.96 s / sqrt(episodes)`, s the standard deviation over episodes, as papers report it; it is

@@ -53,6 +53,10 @@ const NOTES: &[(&[&str], &str)] = &[
         "nothing to set: `simpipe export RUN --tensorboard DIR` or `--mlflow URL` hands on a run, `--events FILE` of `simpipe \
          run` tells of it while it runs",
     ),
+    (
+        &["num_classes", "n_classes", "embedding_size", "embedding_dim", "emb_dim"],
+        "nothing to set here: remove it; the number of classes follows from the data, the length of an embedding from the layers",
+    ),
     (&["use_bias"], "`conv2d` and `dense` have `bias`; other layers are as they are"),
     (&["inputs", "input"], "inputs belong to the template under `pipelines/`, not to a config"),
 ];

@@ -39,7 +39,7 @@ pub struct Pin {
     pub sets: BTreeSet<Digest>,
 }
 
-/// Whether a word can be a tag: letters, digits, `-`, `_` and `.`, the first no dot, and not `latest`.
+/// Whether a word can be a tag: letters, digits, `-`, `_` and `.`, not starting with a dot, and not `latest`.
 #[must_use]
 pub fn is_tag(word: &str) -> bool {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);

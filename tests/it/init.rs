@@ -135,7 +135,7 @@ fn built_in_datasets_have_a_config_and_wrong_requests_have_help() {
         (vec!["init"], "--dataset"),
         (vec!["init", "--dataset", "mnits"], "did you mean `mnist`?"),
         (vec!["init", "empty"], "is empty"),
-        (vec!["init", "nowhere"], "there is no folder"),
+        (vec!["init", "nowhere"], "there is no file or folder"),
         (vec!["init", "configs/mnist.toml"], "is a file"),
         (vec!["init", "--dataset", "mnist", "--output", "empty"], "is a folder"),
         (vec!["init", "--dataset", "mnist", "--output", "-"], "a config is a file"),

@@ -32,10 +32,8 @@ pub(super) fn processor(_: &Environment) -> Vec<Finding> {
     };
     let set = simpipe_kernel::instruction_set();
     let features = cpu_features();
-    let text = format!(
-        "{set}, of {}",
-        if features.is_empty() { "no vector instructions".into() } else { features.join(", ") }
-    );
+    let has = if features.is_empty() { "no vector instructions".into() } else { features.join(", ") };
+    let text = format!("those for {set} are used; the processor has {has}");
     let kernels = match (set, std::env::var_os("SIMPIPE_SIMD")) {
         (_, Some(_)) => Finding::warn("kernels", text, "unset `SIMPIPE_SIMD`: it holds the kernels back"),
         ("portable", None) if cfg!(target_arch = "x86_64") => {

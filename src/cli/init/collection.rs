@@ -9,7 +9,7 @@ use super::super::print::{self, shown};
 use super::super::toml_text::quoted;
 use super::Refusal;
 use super::paths::{real, shortest};
-use simpipe_base::param;
+use simpipe_base::param::{self, of_a_shell};
 use simpipe_base::suggest;
 use simpipe_data::source::{Source, SplitCounts, SplitRule, Survey};
 use simpipe_data::split::{Split as Rule, TEST, TRAIN, Undivided, VALIDATION};
@@ -81,6 +81,10 @@ pub(super) struct Split {
 ///
 /// A backbone sees colour, and has a size of its own: images come to it in detail.
 pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bool) -> Result<Collection, Refusal> {
+    if let Some(sign) = folder.to_str().and_then(of_a_shell).filter(|_| !folder.exists()) {
+        let message = format!("`{sign}` in `{}` is only understood by a shell", shown(folder.display()));
+        return Err(Refusal::new(message, "leave out the quotes, or write out the folder, such as `/home/me/photos`"));
+    }
     let table = is_table(folder);
     let survey = if table { Survey::of_table(folder)? } else { Survey::of(folder)? };
     let (size, resize_note) = size_of(&survey, if backbone { &DETAILED } else { &QUICK });
@@ -280,10 +284,11 @@ impl Collection {
     /// A refusal for too few images, with the way out that there is.
     pub(super) fn explained(&self, refusal: Refusal) -> Refusal {
         if let Some(unread) = &self.unread {
-            return Refusal::new(
-                format!("{}: {unread}", refusal.message),
-                "convert them to JPEG or PNG, or remove these classes",
-            );
+            let help = match unread.contains("No such file") {
+                true => "correct the paths: they are relative to the table",
+                false => "convert them to JPEG or PNG, or remove these classes",
+            };
+            return Refusal::new(format!("{}: {unread}", refusal.message), help);
         }
         refusal
     }
@@ -510,6 +515,9 @@ mod tests {
         let refusal = unread.way_out(Refusal::new("few", "more"));
         assert_eq!(refusal.message, "few: no image of `z` can be read");
         assert!(refusal.help.starts_with("convert them"));
+        let missing = Some("no image of `z` can be read, such as `z.jpg`: No such file or directory".to_owned());
+        let refusal = Collection { unread: missing, ..small(4, 12) }.way_out(Refusal::new("few", "more"));
+        assert!(refusal.help.contains("relative to the table"));
     }
 
     #[test]

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{ReportArgs, open, put};
-use crate::cli::diff::measured;
 use crate::cli::options::PlaceOptions;
 use crate::cli::print::{self, shown};
 use crate::cli::threads;
 use crate::error::{Error, Exit};
-use simpipe_artifact::ComparisonReport;
-use simpipe_compare::{Run, Side, report};
+use simpipe_artifact::{ArtifactError, ComparisonReport};
+use simpipe_compare::{Measured, Run, Side, report};
 use simpipe_report::{comparison_markdown, comparison_page, comparison_picture};
 
 /// Where the page goes, if the user does not say.
@@ -25,14 +24,15 @@ const PICTURE: &str = "figures/training-curves.png";
 pub(super) fn exec(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     threads::start()?;
     let sides = args.runs.iter().map(|run| side(&args.place, run)).collect::<Result<Vec<_>, _>>()?;
-    let (found, images) = report(&sides)?;
+    let (found, images) = report(&sides);
+    let damaged = sides.iter().any(|side| side.measured.lost.values().any(is_damage));
     let folder = args.folder().unwrap_or_else(|| Path::new(FOLDER)).to_path_buf();
     let page = comparison_page(&found, &images).map_err(super::undrawn)?;
     let page = write(&found, &page, &folder)?;
     args.split(&page)?;
     if args.json {
         let runs: Vec<&str> = found.runs.iter().map(|run| run.run.as_str()).collect();
-        let page = json!({ "run": null, "file": page.to_string_lossy(), "damaged": false });
+        let page = json!({ "run": null, "file": page.to_string_lossy(), "damaged": damaged });
         print::json(&json!({ "run": null, "runs": runs, "pages": [page] }), out)?;
     } else {
         writeln!(out, "report: {}", shown(page.display()))?;
@@ -40,19 +40,25 @@ pub(super) fn exec(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Error
     if args.open {
         open(&page)?;
     }
-    Ok(Exit::Done)
+    Ok(if damaged { Exit::Damaged } else { Exit::Done })
 }
 
 /// The page of a group of seeds: means and intervals, and the losses of its trainings.
 pub(super) fn of_group(args: &ReportArgs, wanted: &str) -> Result<String, Error> {
-    let (found, images) = report(&[side(&args.place, wanted)?])?;
+    let (found, images) = report(&[side(&args.place, wanted)?]);
     comparison_page(&found, &images).map_err(super::undrawn)
 }
 
-/// A run that a word means, with the runs of a group.
+/// Whether a file is there, but not as the run left it.
+fn is_damage(error: &ArtifactError) -> bool {
+    !matches!(error, ArtifactError::Io { .. })
+}
+
+/// A run that a word means, with the runs of a group. What is gone or damaged of its queries is a note on the page.
 fn side(place: &PlaceOptions, wanted: &str) -> Result<Side, Error> {
-    let measured = measured(place, wanted)?;
     let root = place.root_here()?;
+    let folder = place.run_folder(&root, wanted)?;
+    let measured = Measured::as_far_as_there(Run::read(&folder, place.existing_store(&root)?)?);
     let mut members = Vec::new();
     for run in &measured.run.record.seeds {
         // One whose folder is gone has no curve; its numbers are in the group's record.

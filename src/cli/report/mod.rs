@@ -171,12 +171,13 @@ impl Source<'_> {
         if !stage.outcome.done() {
             return self.plain(&run_page::why_none(self.record, stage), &stage.id, false);
         }
+        let at_first = run_page::file(stage, PAGE, self.folder, self.store).err();
         if let Some(key) = stage.key {
-            // What only the object store has comes here. What is damaged is told of by the bytes themselves, for the run's
-            // folder may have them whole.
+            // What only the object store has comes here, and what is damaged is taken out of the store.
             drop(self.store.lookup(key)?);
         }
         let page = run_page::file(stage, PAGE, self.folder, self.store);
+        let page = page.map_err(|lost| if at_first == Some(Lost::Damaged) { Lost::Damaged } else { lost });
         let page = page.and_then(|bytes| String::from_utf8(bytes).map_err(|_| Lost::Damaged));
         let page = match page.and_then(|page| with_run(&page, &self.block).ok_or(Lost::Damaged)) {
             Ok(page) => page,

@@ -86,7 +86,7 @@ pub(in crate::cli) fn pin_as(
     };
     let tag = tag.map_or_else(|| run.clone(), str::to_owned);
     if !is_tag(&tag) {
-        let help = "use letters, digits, `-`, `_` and `.`, at most 64, the first no dot, and not `latest`";
+        let help = "use letters, digits, `-`, `_` and `.`, at most 64, not starting with a dot, and not `latest`";
         return Err(Error::usage(format!("`{tag}` can't be a tag"), help));
     }
     let pin = match &found {

@@ -24,7 +24,7 @@ simpipe_base::params! {
     /// ```
     pub struct ImageShares {
         /// The share that becomes `validation`: held out of training, to stop it or to find thresholds.
-        #[aka("val", "val_size", "validation_split", "dev")]
+        #[aka("val", "valid", "val_size", "validation_split", "dev")]
         validation: f64 = 0.0 => check::decay(),
         /// The share that becomes `test`; default: 0.2, or none if `test` is in `keep`.
         #[aka("test_size", "test_split")]

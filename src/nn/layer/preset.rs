@@ -26,11 +26,11 @@ pub trait Architecture: Param + Clone + PartialEq + std::fmt::Debug {
     /// The layers as they are written, if they are.
     fn body(&mut self) -> &mut Option<Vec<LayerSpec>>;
 
-    /// Refuses what its layers alone would not.
+    /// Refuses what its layers alone would not; `outermost` and `first` say where it stands.
     ///
     /// # Errors
     /// What does not suit it.
-    fn accepts(&self, _input: &FeatureShape, _outermost: bool) -> Result<(), Issue> {
+    fn accepts(&self, _input: &FeatureShape, _outermost: bool, _first: bool) -> Result<(), Issue> {
         Ok(())
     }
 }
@@ -72,7 +72,7 @@ impl<A: Architecture> Param for Preset<A> {
 impl<A: Architecture> Layer for Preset<A> {
     fn output<'a>(&'a self, input: &FeatureShape, walk: &mut Walk<'a>) -> Result<FeatureShape, Issue> {
         if self.named().is_some() {
-            self.params.accepts(input, walk.is_outermost())?;
+            self.params.accepts(input, walk.is_outermost(), walk.is_first())?;
         }
         walk.list(&Self::LIST, &self.body, input)
     }

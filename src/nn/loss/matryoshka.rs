@@ -17,8 +17,7 @@ params! {
     ///
     /// `sum_size weight_size loss(first size numbers)`
     ///
-    /// Where the loss is about the cosine distance, a beginning is brought to unit length first. What the loss learns, it learns
-    /// for each length apart.
+    /// With the cosine distance, each prefix is scaled to unit length first. A loss with weights has separate ones per prefix.
     ///
     /// # Example
     ///

@@ -39,9 +39,9 @@ choice! {
     pub enum Incomplete {
         /// Nothing: its loss is 0, without a gradient.
         "zero" => Zero,
-        /// What TensorFlow Similarity makes of it by multiplying with masks: in place of the distance that is missing it takes
-        /// the other end of all distances of the row, the one to itself among them, 1e-6 further out. That is no pair's
-        /// distance: this is for repeating its numbers, not for training.
+        /// As TensorFlow Similarity: a row without the pair uses another distance of the row, itself included: the smallest
+        /// minus 1e-6 in place of a farthest one, the largest plus 1e-6 in place of a nearest one. Only for repeating that
+        /// library's numbers.
         #[aka("tensorflow-similarity", "masked")]
         "row-ends" => RowEnds,
     }

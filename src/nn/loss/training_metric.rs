@@ -11,7 +11,8 @@ use simpipe_base::choice;
 
 choice! {
     /// A number of a training batch, by the distance of the loss: of each row's farthest positive, or of each row's nearest
-    /// negative, over the rows that have one (TensorFlow Similarity's distance metrics). It is no number where no row has one.
+    /// negative, over the rows that have one (TensorFlow Similarity's distance metrics). If no row has one,
+    /// the value is NaN.
     pub enum TrainingMetric {
         /// The mean distance of the farthest positives: falls while classes close up.
         #[aka("avg_pos", "mean_pos", "pos_mean")]

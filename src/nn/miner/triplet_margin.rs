@@ -11,13 +11,13 @@ use simpipe_base::{choice, params};
 choice! {
     /// Which triplets are chosen.
     pub enum TypeOfTriplets {
-        /// Whose negative is not beyond the positive by the margin.
+        /// Those whose negative is not farther than the positive by the margin.
         "all" => All,
-        /// Of those the ones whose negative is no farther than the positive.
+        /// Those triplets whose negative is not farther than the positive.
         "hard" => Hard,
-        /// Of those the ones whose negative is farther than the positive.
+        /// Those triplets whose negative is farther than the positive, but not by the margin.
         "semihard" => Semihard,
-        /// Whose negative is beyond the positive by more than the margin.
+        /// Those whose negative is farther than the positive by more than the margin.
         "easy" => Easy,
     }
 }

@@ -21,7 +21,7 @@ params! {
         #[aka("lr", "base_lr", "initial_lr", "eta", "step_size")]
         learning_rate: f64 = 0.001 => check::positive(),
         /// Decay of the first moment.
-        #[aka("beta", "betas")]
+        #[aka("beta", "betas", "momentum")]
         beta_1: f64 = 0.9 => check::decay(),
         /// Decay of the second moment.
         beta_2: f64 = 0.999 => check::decay(),

@@ -19,7 +19,7 @@ params! {
         #[aka("lr", "base_lr", "initial_lr", "eta", "step_size")]
         learning_rate: f64 = 1e-4 => check::positive(),
         /// What the momentum weighs in the direction of a step.
-        #[aka("beta", "betas")]
+        #[aka("beta", "betas", "momentum")]
         beta_1: f64 = 0.9 => check::decay(),
         /// Decay of the momentum.
         beta_2: f64 = 0.99 => check::decay(),

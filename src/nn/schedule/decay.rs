@@ -16,8 +16,10 @@ params! {
     /// `factor ^ floor(t / every)` at step `t`, from 0.
     pub struct Step {
         /// Steps at one rate.
+        #[aka("step_size", "period")]
         every: usize = 1000 => check::between(1, 1_000_000_000),
         /// The factor at each such step.
+        #[aka("gamma")]
         factor: f64 = 0.1 => check::between(0.0, 1.0),
     }
 }
@@ -26,6 +28,7 @@ params! {
     /// `factor ^ t` at step `t`, from 0.
     pub struct Exponential {
         /// The factor at every step.
+        #[aka("gamma", "decay_rate")]
         factor: f64 = 0.9999 => check::between(0.0, 1.0),
     }
 }

@@ -10,6 +10,7 @@ params! {
     /// of Goyal et al., 2017, arXiv:1706.02677).
     pub struct WarmupCosine {
         /// Steps until the full learning rate; at most the whole training.
+        #[aka("warmup", "num_warmup_steps", "warmup_iters")]
         warmup_steps: usize = 0 => check::between(0, 1_000_000_000),
         /// The factor at the end.
         floor: f64 = 0.0 => check::between(0.0, 1.0),

@@ -3,7 +3,7 @@
 
 use crate::build;
 use simpipe_base::issue::{Issue, Issues};
-use simpipe_base::node::{Entry, Node, Value};
+use simpipe_base::node::{Entry, Node, Table, Value};
 use simpipe_base::param::{Param, Shape, found};
 use simpipe_base::path::{self, Step, steps};
 use simpipe_base::source::Place;
@@ -89,10 +89,9 @@ impl<'a> Reader<'a> {
                     self.push(path, place, domain, None, Vec::new());
                 }
             }
-            Value::Table(table) if table.len() == 1 => {
-                let inner = table.keys().next().map_or("", String::as_str);
+            Value::Table(table) if is_path(table) => {
                 let message = format!("`{path}` is not a parameter: a path is one key, in quotes");
-                let help = format!("write `\"{path}.{inner}\" = ..`");
+                let help = format!("write `\"{}\" = ..`", leaf(path, values));
                 self.issues.push(Issue::at(place, path, message).help(help));
             }
             _ => {
@@ -256,6 +255,20 @@ pub(super) fn problems(experiment: &Experiment, catalog: &dyn Catalog, settings:
     said(experiment, &mut before);
     issues.0.retain(|issue| !before.0.contains(issue));
     issues.0
+}
+
+/// Whether a table is what TOML makes of paths without quotes.
+fn is_path(table: &Table) -> bool {
+    let holds = |entry: &Entry| matches!(entry.node.value, Value::Array(_) | Value::Table(_));
+    table.len() == 1 || !table.is_empty() && table.values().all(holds)
+}
+
+/// The first path that such tables lead to.
+fn leaf(path: &str, node: &Node) -> String {
+    match node.table().filter(|table| is_path(table)).and_then(|table| table.iter().next()) {
+        Some((key, entry)) if key != "low" && key != "high" => leaf(&path::join(path, key), &entry.node),
+        _ => path.to_owned(),
+    }
 }
 
 /// Whether a shape is of whole numbers; `None` if it is of no numbers at all.

@@ -148,6 +148,7 @@ fn mistakes_stand_at_their_own_line_with_what_was_meant() {
         ("\"train.epochs\" = [1, 2, 1]", "6:25 `train.epochs` lists 1 twice", ""),
         ("\"train.epochs\" = 3", "6:18 `train.epochs` expects a list of values or a range", ""),
         ("train.epochs = [1, 2]", "6:1 `train` is not a parameter", "write `\"train.epochs\" = ..`"),
+        ("train.epochs.a = { low = 1, high = 2 }", "6:1 `train` is not a parameter", "write `\"train.epochs.a\" = ..`"),
         ("\"train.loss\" = { low = 1, high = 2 }", "6:16 `train.loss` takes", "list its values"),
         ("\"train.loss\" = [\"triplett\"]", "6:17 unknown choice `triplett`", "did you mean `triplet`?"),
         ("\"train.loss\" = [{ triplet = { margin = { low = -2, high = 0.5, log = true } } }]", "6:", ""),

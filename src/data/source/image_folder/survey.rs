@@ -237,7 +237,7 @@ impl Layout {
     fn of(root: &Path) -> Result<Self, SurveyError> {
         if !root.exists() {
             let help = "correct the path; for a built-in dataset write `simpipe init --dataset cifar10`";
-            return Err(SurveyError::new(format!("there is no folder `{}`", root.display()), help));
+            return Err(SurveyError::new(format!("there is no file or folder `{}`", root.display()), help));
         }
         if !root.is_dir() {
             let message = format!("`{}` is a file, not a folder of images", root.display());
@@ -482,6 +482,6 @@ mod tests {
         assert!(refused(&["a/broken.png"]).starts_with("none of the images can be read"));
         let file = tempfile::NamedTempFile::new().unwrap();
         assert!(Survey::of(file.path()).unwrap_err().message.ends_with("is a file, not a folder of images"));
-        assert!(Survey::of(Path::new("no-such")).unwrap_err().message.contains("there is no folder `no-such`"));
+        assert!(Survey::of(Path::new("no-such")).unwrap_err().message.contains("there is no file or folder `no-such`"));
     }
 }

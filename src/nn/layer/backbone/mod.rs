@@ -252,15 +252,20 @@ impl Architecture for Backbone {
         &mut self.body
     }
 
-    fn accepts(&self, input: &FeatureShape, outermost: bool) -> Result<(), Issue> {
+    fn accepts(&self, input: &FeatureShape, outermost: bool, first: bool) -> Result<(), Issue> {
         let [_, _, channels] = input.image("backbone")?;
-        if channels != 3 {
-            let message = format!("a backbone sees images of 3 channels, found {channels}");
-            return Err(Issue::of("", message).help("make the dataset give colour images"));
-        }
         if !outermost {
             let help = "put it in the outermost list of layers";
             return Err(Issue::of("", "a backbone can't be inside another layer").help(help));
+        }
+        if channels != 3 {
+            let message = format!("a backbone sees images of 3 channels, found {channels}");
+            // Grey images may go through a layer such as `resize` first; maps have more channels.
+            let help = match first || channels == 1 {
+                true => "make the dataset give colour images",
+                false => "put it before the other layers",
+            };
+            return Err(Issue::of("", message).help(help));
         }
         Ok(())
     }
@@ -325,6 +330,10 @@ mod tests {
         let backbone = json!({ "backbone": { "architecture": "mobilenet-v2" } });
         let issue = |image: [usize; 3], list| infer_shapes(image, &layers(list)).unwrap_err().remove(0);
         assert!(issue([32, 32, 1], json!([backbone])).message.contains("3 channels, found 1"));
+        let help = |image, list| issue(image, list).help.unwrap_or_default();
+        assert!(help([32, 32, 1], json!([backbone])).contains("colour images"));
+        let behind = json!([{ "conv2d": { "filters": 8, "kernel": 3 } }, backbone]);
+        assert_eq!(help([32, 32, 3], behind), "put it before the other layers");
         let inside = json!([{ "residual": { "body": [backbone] } }]);
         assert!(issue([32, 32, 3], inside).message.contains("can't be inside"));
         for wrong in [json!({ "mean": [1, 2] }), json!({ "std": [1, 0, 1] }), json!({ "size": 8 })] {

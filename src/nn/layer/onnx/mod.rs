@@ -66,8 +66,8 @@ params! {
     /// The network takes a batch of images, of bytes (pixels as they come) or of numbers of 32 bits, and one of its outputs is a
     /// vector an image: `[batch, features]`, or `[batch, features, 1, 1]`. `check` runs it on two images to know.
     ///
-    /// What its images have to be the file does not say: write the size, mean and deviation that it was trained with. For values
-    /// of 0 to 1 that is `mean = [0, 0, 0]` and `std = [255, 255, 255]`; for torchvision's and most of timm's
+    /// The file does not say how its images were scaled: write the size, mean and deviation of its training. For values of 0 to
+    /// 1 that is `mean = [0, 0, 0]` and `std = [255, 255, 255]`; for torchvision's and most of timm's
     /// `mean = [123.675, 116.28, 103.53]` and `std = [58.395, 57.12, 57.375]`.
     ///
     /// # Shapes
