@@ -74,6 +74,11 @@ pub(super) fn keep(plan: &Plan, record: &RunRecord, root: &Path, store: &Store) 
 
 /// Why a stage that is not done has left no page; of one that was skipped also which stage in front of it failed, and why.
 pub(super) fn why_none(record: &RunRecord, stage: &StageRecord) -> String {
+    if record.interrupted {
+        let at = record.stages.iter().find(|stage| stage.interrupted());
+        let at = at.map_or_else(String::new, |stage| format!(" in the stage `{}`", stage.id));
+        return format!("The run was interrupted{at}. `simpipe run {}` goes on from there.", record.config);
+    }
     let failed = |stage: &StageRecord| {
         let failure = stage.failure.as_ref()?;
         Some(format!("The stage `{}` failed: {}", stage.id, failure.message))
@@ -88,7 +93,8 @@ pub(super) fn why_none(record: &RunRecord, stage: &StageRecord) -> String {
 /// A page of a run's numbers alone, with why there is no report.
 pub(super) fn without(record: &RunRecord, why: &str, block: &RunBlock) -> String {
     let numbers: Vec<_> = record.metrics.iter().map(|(name, value)| (name.clone(), print::number(*value))).collect();
-    page_without_report(&record.name, why, &numbers, block)
+    let title = if record.interrupted { format!("{} (interrupted)", record.name) } else { record.name.clone() };
+    page_without_report(&title, why, &numbers, block)
 }
 
 /// Writes a file that can be made again: whole or not at all, but not synced.
@@ -271,6 +277,8 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value as Json, json};
+
     use super::*;
 
     #[test]
@@ -284,6 +292,31 @@ mod tests {
         ] {
             assert_eq!(quoted(word), expected);
         }
+    }
+
+    #[test]
+    fn an_interrupted_run_has_not_failed() {
+        let stage = |id: &str, skipped: Option<&str>, failure: Json| {
+            json!({
+                "id": id, "stage": id, "outcome": if skipped.is_some() { "skipped" } else { "failed" }, "key": null,
+                "seconds": 0.0, "saved_seconds": 0.0, "reason": null, "reasons": [], "failure": failure,
+                "skipped": skipped, "key_parts": null, "params": {}, "files": {}, "made_by": {},
+            })
+        };
+        let failure = json!({ "kind": "interrupted", "message": "interrupted", "help": null });
+        let stages = [stage("embed-train", None, failure), stage("report", Some("interrupted"), Json::Null)];
+        let record: RunRecord = serde_json::from_value(json!({
+            "format": 1, "run": "r", "name": "x", "dir": "artifacts/runs/x/r", "ok": false, "interrupted": true,
+            "started": "", "finished": "", "seconds": 1.0, "saved_seconds": 0.0, "config": "configs/x.toml",
+            "command": [], "versions": {}, "stages": stages, "metrics": {}, "spec": {},
+        }))
+        .unwrap();
+        let why = why_none(&record, &record.stages[1]);
+        let expected =
+            "The run was interrupted in the stage `embed-train`. `simpipe run configs/x.toml` goes on from there.";
+        assert_eq!(why, expected);
+        let page = without(&record, &why, &RunBlock::default());
+        assert!(page.contains("x (interrupted)") && !page.contains("failed"), "{page}");
     }
 
     #[test]

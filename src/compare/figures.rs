@@ -59,24 +59,28 @@ pub(super) fn names(metrics: &BTreeMap<String, f64>) -> BTreeSet<&str> {
     metrics.keys().map(String::as_str).filter(|name| !beside(name)).collect()
 }
 
+/// One number of two runs and the difference, without an interval.
+pub(super) fn plain(name: &str, old: &Measured, new: &Measured) -> MetricChange {
+    let value = |run: &Measured| run.run.record.metrics.get(name).copied();
+    let (before, now) = (value(old), value(new));
+    MetricChange {
+        name: name.to_owned(),
+        old: before,
+        new: now,
+        difference: before.zip(now).map(|(before, now)| now - before),
+        better: higher_is_better(name).map(|higher| if higher { Better::Higher } else { Better::Lower }),
+        ..MetricChange::default()
+    }
+}
+
 /// Compares one number of two runs.
 ///
 /// # Errors
 /// If a table of a dataset that is needed is gone or damaged.
 pub(super) fn change(name: &str, old: &Measured, new: &Measured) -> Result<MetricChange, ArtifactError> {
-    let value = |run: &Measured| run.run.record.metrics.get(name).copied();
-    let (before, now) = (value(old), value(new));
-    let better = higher_is_better(name).map(|higher| if higher { Better::Higher } else { Better::Lower });
-    let mut change = MetricChange {
-        name: name.to_owned(),
-        old: before,
-        new: now,
-        difference: before.zip(now).map(|(before, now)| now - before),
-        better,
-        ..MetricChange::default()
-    };
+    let mut change = plain(name, old, new);
     if change.difference.is_none() {
-        let missing = if before.is_none() { "first" } else { "second" };
+        let missing = if change.old.is_none() { "first" } else { "second" };
         change.why = Some(format!("the {missing} run has no such number"));
     } else if old.run.record.is_group() || new.run.record.is_group() {
         over_seeds(&mut change, old, new);
@@ -112,7 +116,14 @@ fn over_seeds(change: &mut MetricChange, old: &Measured, new: &Measured) {
 fn over_queries(change: &mut MetricChange, old: &Measured, new: &Measured) -> Result<(), ArtifactError> {
     let columns = old.column(&change.name).zip(new.column(&change.name));
     let Some(((queries, before), (others, now))) = columns else {
-        change.why = Some("it is not a mean over queries with stored values".to_owned());
+        let stage = change.name.split('.').next().unwrap_or_default();
+        let lost = [old, new].iter().any(|side| side.lost.contains_key(stage));
+        let why = if lost {
+            "the values of its queries can't be read"
+        } else {
+            "it is not a mean over queries with stored values"
+        };
+        change.why = Some(why.to_owned());
         return Ok(());
     };
     if before.average != now.average {

@@ -13,6 +13,8 @@ pub struct Measured {
     pub run: Run,
     /// Of stages that leave a value a query.
     pub queries: BTreeMap<String, Queries>,
+    /// Stages whose values can't be read, each with why.
+    pub lost: BTreeMap<String, ArtifactError>,
 }
 
 impl Measured {
@@ -21,15 +23,22 @@ impl Measured {
     /// # Errors
     /// If a file of them is gone or damaged.
     pub fn read(run: Run) -> Result<Self, ArtifactError> {
-        let mut queries = BTreeMap::new();
-        if !run.record.is_group() {
-            for stage in run.record.stages.iter().filter(|stage| stage.outcome.done()) {
-                if let Some(read) = Queries::read(&run, stage)? {
-                    queries.insert(stage.id.clone(), read);
-                }
+        let mut found = Self::as_far_as_there(run);
+        found.lost.pop_first().map_or(Ok(found), |(_, error)| Err(error))
+    }
+
+    /// As [`Self::read`], but without what is gone or damaged.
+    #[must_use]
+    pub fn as_far_as_there(run: Run) -> Self {
+        let (mut queries, mut lost) = (BTreeMap::new(), BTreeMap::new());
+        let done = run.record.stages.iter().filter(|stage| stage.outcome.done() && !run.record.is_group());
+        for stage in done {
+            match Queries::read(&run, stage) {
+                Ok(read) => queries.extend(read.map(|read| (stage.id.clone(), read))),
+                Err(error) => drop(lost.insert(stage.id.clone(), error)),
             }
         }
-        Ok(Self { run, queries })
+        Self { run, queries, lost }
     }
 
     /// What a number of a run is computed of: the stage's queries, and their column.

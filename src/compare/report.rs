@@ -32,26 +32,31 @@ pub struct Side {
 /// Images of flipped queries, by stage and query.
 pub type FlippedImages = BTreeMap<(String, u64), Image>;
 
-/// What differs between runs, each held against the first. What of it can't be read is a note, where the rest can.
-///
-/// # Errors
-/// If a file that numbers are paired by is gone or damaged.
-pub fn report(sides: &[Side]) -> Result<(ComparisonReport, FlippedImages), ArtifactError> {
+/// What differs between runs, each held against the first. What can't be read of it is a note.
+#[must_use]
+pub fn report(sides: &[Side]) -> (ComparisonReport, FlippedImages) {
     let mut report = ComparisonReport { format: 1, level: LEVEL, ..ComparisonReport::default() };
-    let Some((first, others)) = sides.split_first() else { return Ok((report, FlippedImages::new())) };
+    let Some((first, others)) = sides.split_first() else { return (report, FlippedImages::new()) };
     report.runs = sides.iter().map(|side| named(&side.measured.run)).collect();
     let specs = |side: &Side| field_changes(&first.measured.run.record.spec, &side.measured.run.record.spec);
     report.fields = matrix(&others.iter().map(specs).collect::<Vec<_>>());
     let computed = |side: &Side| versions(&first.measured.run.record, &side.measured.run.record);
     report.versions = matrix(&others.iter().map(computed).collect::<Vec<_>>());
-    report.metrics = metrics(sides)?;
+    report.notes = sides.iter().flat_map(|side| lost(&side.measured)).collect();
+    report.metrics = metrics(sides);
     report.comparisons = report.metrics.iter().flat_map(|metric| &metric.differences).flatten().count();
     for (at, side) in sides.iter().enumerate() {
         curves(at, side, &mut report);
     }
     let mut wanted = Vec::new();
     for (at, side) in others.iter().enumerate() {
-        for found in flips(&first.measured, &side.measured)? {
+        let found = flips(&first.measured, &side.measured).unwrap_or_else(|error| {
+            report
+                .notes
+                .push(format!("the flipped queries of {} are not shown: {error}", side.measured.run.record.run));
+            Vec::new()
+        });
+        for found in found {
             if !found.images.is_empty() || found.why.is_some() {
                 wanted.extend(shown(&found));
                 report.flips.push(flipped(at + 1, found));
@@ -59,7 +64,16 @@ pub fn report(sides: &[Side]) -> Result<(ComparisonReport, FlippedImages), Artif
         }
     }
     let images = images(&first.measured.run, wanted, &mut report.notes);
-    Ok((report, images))
+    (report, images)
+}
+
+/// Notes of stages whose queries can't be read.
+fn lost(measured: &Measured) -> Vec<String> {
+    let run = &measured.run.record.run;
+    let note = |(stage, error)| {
+        format!("the numbers of `{stage}` of {run} have no intervals, and its queries are not compared: {error}")
+    };
+    measured.lost.iter().map(note).collect()
 }
 
 fn named(run: &Run) -> ComparedRun {
@@ -82,7 +96,7 @@ fn matrix(changes: &[Vec<FieldChange>]) -> Vec<ComparedField> {
 }
 
 /// Numbers that can be judged, then all others that differ, each by name.
-fn metrics(sides: &[Side]) -> Result<Vec<ComparedMetric>, ArtifactError> {
+fn metrics(sides: &[Side]) -> Vec<ComparedMetric> {
     let (first, others) = (&sides[0].measured, &sides[1..]);
     let judged: Vec<String> = judgeable(first);
     let all: BTreeSet<&str> = sides.iter().flat_map(|side| figures::names(&side.measured.run.record.metrics)).collect();
@@ -97,14 +111,17 @@ fn metrics(sides: &[Side]) -> Result<Vec<ComparedMetric>, ArtifactError> {
         let mut differences = vec![None];
         let mut higher = None;
         for side in others {
-            let change = figures::change(name, first, &side.measured)?;
+            let change = figures::change(name, first, &side.measured).unwrap_or_else(|error| MetricChange {
+                why: Some(error.to_string()),
+                ..figures::plain(name, first, &side.measured)
+            });
             higher = change.better.map(|better| better == Better::Higher);
             differences.push(Some(difference(change)));
         }
         let values = sides.iter().map(|side| estimated(&side.measured.run, name)).collect();
         metrics.push(ComparedMetric { name: name.to_owned(), higher_is_better: higher, values, differences });
     }
-    Ok(metrics)
+    metrics
 }
 
 /// A number of a run with its own interval: of a group that over seeds, else that over queries.

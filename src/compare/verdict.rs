@@ -17,7 +17,7 @@ use simpipe_stages::direction::higher_is_better;
 pub enum Verdict {
     /// The whole interval is on the better side.
     Better,
-    /// The interval holds 0, or the numbers are equal.
+    /// The interval holds 0, which leaves open whether there is a difference; or the numbers are equal.
     Same,
     /// The whole interval is on the worse side: a regression.
     Worse,
@@ -44,6 +44,12 @@ impl Verdict {
             Self::Missing => "missing",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// The words for a reader, of a difference: an interval that holds 0 does not say that two runs are the same.
+    #[must_use]
+    pub fn in_words(self, difference: Option<f64>) -> &'static str {
+        if self == Self::Same && difference != Some(0.0) { "not told apart" } else { self.word() }
     }
 
     pub(super) fn of(change: &MetricChange) -> Self {
@@ -165,6 +171,13 @@ mod tests {
         let (low, high) = ends.unzip();
         let (old, new) = (Some(0.0), difference);
         Verdict::of(&MetricChange { old, new, difference, low, high, better, ..MetricChange::default() })
+    }
+
+    #[test]
+    fn an_interval_that_holds_0_is_not_called_the_same() {
+        let words = |verdict: Verdict, difference: f64| verdict.in_words(Some(difference));
+        assert_eq!([words(Verdict::Same, 0.1), words(Verdict::Same, 0.0)], ["not told apart", "same"]);
+        assert_eq!((words(Verdict::Worse, -0.1), Verdict::Missing.in_words(None)), ("worse", "missing"));
     }
 
     #[test]

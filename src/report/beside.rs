@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::chart::number;
+use super::interval::wilson;
 use super::raw::RawPixels;
 use super::{Baselines, Finding, ReportData};
 use simpipe_artifact::{BaselineFile, Estimate};
@@ -18,7 +20,9 @@ fn computed(baselines: &Baselines) -> Option<Finding> {
     let raw = if let RawPixels::Accuracy(accuracy) = baselines.raw_pixels { Some(accuracy) } else { None };
     let known = [("raw-pixels", raw), ("largest-class", baselines.chance)];
     let known: Vec<(&str, f64)> = known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    judge(baselines.embedding?, &known, None)
+    let embedding = baselines.embedding?;
+    let (over, best) = *known.iter().max_by(|one, other| one.1.total_cmp(&other.1))?;
+    Some(judge(embedding, &known, over, apart((embedding, baselines.queries), (best, baselines.queries))))
 }
 
 /// Recall@1, which every baseline has.
@@ -27,12 +31,43 @@ fn measured(file: &BaselineFile) -> Option<Finding> {
     let of = |figures: &BTreeMap<String, Estimate>| figures.get(METRIC).map(|figure| figure.value);
     let known: Vec<(&str, f64)> =
         file.baselines.iter().filter_map(|(name, figures)| Some((name.as_str(), of(figures)?))).collect();
-    let doubt = file.gain.get(METRIC).filter(|gain| !gain.better).map(|gain| {
-        let (value, over) = (gain.difference.value, words(&gain.over));
-        let ends = [gain.difference.low, gain.difference.high].map(|end| percent(end.unwrap_or(value)));
-        format!("but the difference to {over} on the same queries lies between {} and {}", ends[0], ends[1])
-    });
-    judge(of(&file.embedding)?, &known, doubt)
+    let embedding = of(&file.embedding)?;
+    let (over, best) = *known.iter().max_by(|one, other| one.1.total_cmp(&other.1))?;
+    match file.gain.get(METRIC) {
+        Some(gain) => Some(judge(embedding, &known, &gain.over, gain.difference)),
+        None => Some(judge(embedding, &known, over, apart((embedding, file.queries), (best, file.queries)))),
+    }
+}
+
+/// The difference of two shares, each of a count, with Newcombe's interval (1998, method 10). It takes the shares for
+/// independent: where the same queries are easy for both it is too wide, and errs on the side of doubt.
+fn apart((one, one_of): (f64, usize), (other, other_of): (f64, usize)) -> Estimate {
+    let ((one_low, one_high), (other_low, other_high)) = (wilson(one, one_of), wilson(other, other_of));
+    let value = one - other;
+    let low = value - (one - one_low).hypot(other_high - other);
+    let high = value + (one_high - one).hypot(other - other_low);
+    Estimate { value, low: Some(low), high: Some(high) }
+}
+
+/// What the interval of a difference to a baseline says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Better,
+    Worse,
+    /// Either may be by chance.
+    NotApart,
+}
+
+impl Told {
+    pub(super) fn of(difference: &Estimate) -> Self {
+        let Estimate { value, low, high } = difference;
+        // Without an interval nothing is beyond doubt.
+        match (low, high) {
+            (Some(low), _) if *low > 0.0 && *value > 0.0 => Self::Better,
+            (_, Some(high)) if *high < 0.0 && *value < 0.0 => Self::Worse,
+            _ => Self::NotApart,
+        }
+    }
 }
 
 /// A baseline by its name in files.
@@ -51,26 +86,30 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// `doubt` is why an embedding that is better may be so by chance.
-fn judge(embedding: f64, known: &[(&str, f64)], doubt: Option<String>) -> Option<Finding> {
-    let list = |beaten: bool, between: &str| {
-        let some = known.iter().filter(|(_, value)| (*value > embedding) == beaten);
-        some.map(|(name, value)| format!("{} ({})", words(name), percent(*value))).collect::<Vec<_>>().join(between)
+/// `difference` is that to `over`, the best of the baselines.
+fn judge(embedding: f64, known: &[(&str, f64)], over: &str, difference: Estimate) -> Finding {
+    let told = Told::of(&difference);
+    let list = |some: &dyn Fn(&str) -> bool| {
+        let some = known.iter().filter(|(name, _)| some(name));
+        some.map(|(name, value)| format!("{} ({})", words(name), percent(*value))).collect::<Vec<_>>().join(" and ")
     };
-    let worse = list(true, " and than ");
     let share = format!("The nearest other image has the query's class for {} of the queries", percent(embedding));
-    let text = match &doubt {
-        _ if !worse.is_empty() => format!(
-            "{share}: worse than {worse}, which need no training. Whatever the other figures say, the network has learnt \
-             nothing that helps here."
+    let Estimate { value, low, high } = difference;
+    let [low, value, high] = [low.unwrap_or(value), value, high.unwrap_or(value)].map(|share| number(share * 100.0, 1));
+    let text = match told {
+        Told::Better => format!("{share}: better than {}.", list(&|_| true)),
+        Told::Worse => format!(
+            "{share}: worse than {}, which needs no training; the difference on the same queries is {value} points ({low} to \
+             {high}). Whatever the other figures say, this embedding does not help here.",
+            list(&|name| name == over)
         ),
-        Some(doubt) => {
-            format!("{share}: better than, or as good as, {}, {doubt}: it may be chance.", list(false, " and "))
-        }
-        None => format!("{share}: better than, or as good as, {}.", list(false, " and ")),
+        Told::NotApart => format!(
+            "{share}: not told apart from {}, which needs no training; the difference on the same queries is {value} points \
+             ({low} to {high}), which may be chance.",
+            list(&|name| name == over)
+        ),
     };
-    let flaw = !worse.is_empty() || doubt.is_some();
-    (!known.is_empty()).then_some(Finding { name: "beside-baselines", flaw, text })
+    Finding { name: "beside-baselines", flaw: told != Told::Better, text }
 }
 
 #[cfg(test)]
@@ -93,13 +132,16 @@ mod tests {
             assert_eq!(found.name, "beside-baselines");
             (found.flaw, found.text)
         };
-        let (flaw, text) = found(&baselines(0.3, 0.35, 0.2));
-        assert!(flaw && text.contains("30.0 % of the queries: worse than raw pixels (35.0 %), which"), "{text}");
-        let (flaw, text) = found(&baselines(0.1, 0.05, 0.2));
-        assert!(flaw && text.contains("worse than always guessing the largest class (20.0 %), which"), "{text}");
-        assert!(
-            found(&baselines(0.1, 0.15, 0.2)).1.contains("worse than raw pixels (15.0 %) and than always guessing")
-        );
+        let (flaw, text) = found(&baselines(0.3, 0.55, 0.2));
+        assert!(flaw && text.contains("30.0 % of the queries: worse than raw pixels (55.0 %), which"), "{text}");
+        let (flaw, text) = found(&baselines(0.1, 0.05, 0.4));
+        assert!(flaw && text.contains("worse than always guessing the largest class (40.0 %), which"), "{text}");
+        // Five of a hundred queries are no difference, whichever is ahead.
+        for embedding in [0.3, 0.4] {
+            let (flaw, text) = found(&baselines(embedding, 0.35, 0.2));
+            assert!(flaw && text.contains("not told apart from raw pixels (35.0 %)"), "{text}");
+            assert!(!text.contains("does not help"), "{text}");
+        }
         let (flaw, text) = found(&baselines(0.6, 0.35, 0.2));
         assert!(
             !flaw && text.ends_with("raw pixels (35.0 %) and always guessing the largest class (20.0 %)."),
@@ -111,13 +153,25 @@ mod tests {
     }
 
     #[test]
+    fn the_difference_of_two_shares_is_newcombes() {
+        // 56 of 70 and 48 of 80: 0.0524 to 0.3339 in his paper.
+        let found = apart((0.8, 70), (0.6, 80));
+        assert!((found.low.unwrap() - 0.0524).abs() < 5e-5 && (found.high.unwrap() - 0.3339).abs() < 5e-5, "{found:?}");
+        assert_eq!(Told::of(&found), Told::Better);
+        assert_eq!(Told::of(&apart((0.6, 80), (0.8, 70))), Told::Worse);
+        assert_eq!(Told::of(&apart((0.5, 75), (0.5, 75))), Told::NotApart);
+        assert_eq!(Told::of(&Estimate { value: 0.5, low: None, high: None }), Told::NotApart);
+    }
+
+    #[test]
     fn what_a_stage_has_measured_is_judged_too() {
         let figure = |value: f64, half: f64| Estimate { value, low: Some(value - half), high: Some(value + half) };
         let figures = |value: f64| BTreeMap::from([("recall@1".to_owned(), figure(value, 0.05))]);
         let found = |embedding: f64, raw: f64, untrained: f64, better: bool| {
             let mut data = synthetic::small();
             let difference = figure(embedding - raw.max(untrained), 0.1);
-            let gain = Gain { over: "raw-pixels".to_owned(), difference, better };
+            let over = if raw > untrained { "raw-pixels" } else { "untrained" };
+            let gain = Gain { over: over.to_owned(), difference, better };
             data.baseline = Some(BaselineFile {
                 format: 1,
                 queries: 100,
@@ -140,11 +194,17 @@ mod tests {
         };
         let (flaw, text) = found(0.75, 0.25, 0.5, true);
         assert!(!flaw && text.ends_with("raw pixels (25.0 %) and the untrained network (50.0 %)."), "{text}");
-        let (flaw, text) = found(0.4, 0.25, 0.5, false);
+        let (flaw, text) = found(0.3, 0.25, 0.5, false);
         assert!(flaw && text.contains("worse than the untrained network (50.0 %), which"), "{text}");
+        assert!(text.contains("is −20.0 points (−30.0 to −10.0). Whatever"), "{text}");
         let (flaw, text) = found(0.3, 0.25, 0.2, false);
-        let doubt =
-            "but the difference to raw pixels on the same queries lies between -5.0 % and 15.0 %: it may be chance.";
+        let doubt = "not told apart from raw pixels (25.0 %), which needs no training; the difference on the same queries is 5.0 \
+                     points (−5.0 to 15.0), which may be chance.";
         assert!(flaw && text.ends_with(doubt), "{text}");
+        assert_eq!(
+            found(0.47, 0.5, 0.2, false).1.matches("not told apart").count(),
+            1,
+            "behind, and perhaps by chance"
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::ReportError;
 use super::figure::losses_beside;
 use super::markdown::escape;
-use super::page::comparison::{MOST_COLUMNS, how_much, in_short, sure};
+use super::page::comparison::{MOST_COLUMNS, how_much, in_short, sure, verdict};
 use simpipe_artifact::{ComparedField, ComparisonReport};
 
 /// Draws the losses of all runs into a PNG file; gives what is seen, or nothing where no run has a loss.
@@ -39,7 +39,7 @@ pub fn comparison_markdown(report: &ComparisonReport, picture: Option<(&str, &st
             let Some(found) = metric.differences.get(at).and_then(Option::as_ref) else { continue };
             let value = |run: usize| metric.values.get(run)?.as_ref().map(sure);
             let [first, this] = [0, at].map(|run| value(run).unwrap_or_else(|| "–".to_owned()));
-            row(&mut page, &[metric.name.clone(), first, this, how_much(found), found.verdict.clone()]);
+            row(&mut page, &[metric.name.clone(), first, this, how_much(found), verdict(found).to_owned()]);
         }
     }
     fields(&mut page, report, "What was changed", &report.fields);
@@ -217,7 +217,7 @@ mod tests {
         report.metrics[0].differences.pop();
         let page = comparison_page(&report, &BTreeMap::new()).unwrap();
         assert!(page.contains("over 3 seeds") && page.contains("0.7000 [0.6000, 0.8000]"), "{page}");
-        assert!(page.contains("numbers are seeds") && !page.contains("can be judged"), "{page}");
+        assert!(page.contains(">seed 2</text>") && !page.contains("can be judged"), "{page}");
     }
 
     #[test]

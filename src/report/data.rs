@@ -72,6 +72,12 @@ impl ReportData {
         self.absent.contains(port)
     }
 
+    /// Whether a training is plugged in that has made no step.
+    #[must_use]
+    pub fn is_untrained(&self) -> bool {
+        self.model.steps == 0 && !self.lacks("training")
+    }
+
     /// The name of a class.
     #[must_use]
     pub fn class(&self, label: i32) -> &str {

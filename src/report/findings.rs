@@ -1,9 +1,14 @@
 //! "What these numbers carry": the weaknesses of an evaluation that its own data show.
 
+use std::collections::BTreeSet;
+
 use super::chart::number;
 use super::known_classes::known_classes;
-use super::{Baselines, ReportData, beside, interval, leaks};
+use super::{Baselines, ReportData, beside, interval, leaks, untrained};
 use simpipe_artifact::MatchRow;
+
+/// TensorFlow Similarity's counting: a query with a wrong class is not a miss.
+const LOOKUP: &str = "lookup";
 
 /// One thing that a reader must know before believing a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +31,7 @@ impl Finding {
 #[must_use]
 pub fn findings(data: &ReportData, baselines: Option<&Baselines>) -> Vec<Finding> {
     let all = [
+        untrained::finding(data),
         beside::finding(data, baselines),
         self_matches(data),
         leaks::trained_queries(data),
@@ -36,6 +42,7 @@ pub fn findings(data: &ReportData, baselines: Option<&Baselines>) -> Vec<Finding
         accepts_everything(data),
         recall_ends_at_one(data),
         known_classes(data),
+        one_class(data),
         unreachable(data),
         interval::finding(data),
     ];
@@ -124,19 +131,23 @@ fn accepts_everything(data: &ReportData) -> Option<Finding> {
         if larger_is_nearer { threshold >= cutpoint.distance } else { threshold <= cutpoint.distance }
     };
     let at = thresholds.distance.iter().rposition(|threshold| accepts(*threshold))?;
-    let refused = thresholds.true_negative.get(at)? + thresholds.false_negative.get(at)?;
+    // Counting an open set, a query with a wrong class is a false positive and a false negative: those accepted are counted once.
+    let accepted = thresholds.true_positive.get(at)? + thresholds.false_positive.get(at)?;
+    let refused = data.calibration.queries.saturating_sub(usize::try_from(accepted).unwrap_or(usize::MAX));
     let unmatched = data.matches.0.iter().filter(|row| !row.matched).count();
     if refused > 0 {
         let text = format!(
             "The cutpoint {name} refuses {} of {} calibration queries and {} of {} queries.",
-            count(usize::try_from(refused).unwrap_or(usize::MAX)),
+            count(refused),
             count(data.calibration.queries),
             count(unmatched),
             count(data.matches.0.len())
         );
         return Some(Finding::new("accepts-everything", false, text));
     }
-    let precision = thresholds.metrics.get("precision").and_then(|values| values.get(at));
+    // Elsewhere recall is not 1 with nothing refused.
+    let lookup = data.calibration.counting == LOOKUP;
+    let precision = thresholds.metrics.get("precision").and_then(|values| values.get(at)).filter(|_| lookup);
     let f1 = precision.map_or_else(String::new, |precision| {
         format!(
             " With nothing refused F1 is 2p/(1+p): {:.4} follows from the precision {precision:.4} alone.",
@@ -153,7 +164,7 @@ fn accepts_everything(data: &ReportData) -> Option<Finding> {
 
 fn recall_ends_at_one(data: &ReportData) -> Option<Finding> {
     let last = *data.thresholds.metrics.get("recall")?.last()?;
-    if data.calibration.counting != "lookup" {
+    if data.calibration.counting != LOOKUP {
         let text = format!(
             "Counting is {}: a known query without its own class is a miss, so recall ends at {last:.4}.",
             data.calibration.counting
@@ -167,6 +178,21 @@ fn recall_ends_at_one(data: &ReportData) -> Option<Finding> {
                 .to_owned();
         Finding::new("recall-counting", true, text)
     })
+}
+
+/// Whether there is no other class to be mistaken for.
+fn one_class(data: &ReportData) -> Option<Finding> {
+    let asked: BTreeSet<i32> = data.matches.0.iter().map(|row| row.label).collect();
+    let indexed: BTreeSet<i32> = data.index.label.iter().copied().collect();
+    if asked.len() != 1 || asked.is_disjoint(&indexed) {
+        return None;
+    }
+    let text = if indexed.len() == 1 {
+        "All queries and all images of the index are of one class: every answer is right by construction."
+    } else {
+        "All queries are of one class: the figures say nothing about any other."
+    };
+    Some(Finding::new("one-class", true, text.to_owned()))
 }
 
 fn unreachable(data: &ReportData) -> Option<Finding> {
@@ -224,13 +250,38 @@ mod tests {
         assert!(text(&data, "known-classes").0);
         data.samples.label = vec![77];
         assert!(!text(&data, "known-classes").0);
-        data.thresholds.true_negative.fill(0);
-        data.thresholds.false_negative.fill(0);
+        data.thresholds.true_positive.fill(11);
         assert!(text(&data, "accepts-everything").0);
-        data.thresholds.true_negative.fill(3);
+        assert!(text(&data, "accepts-everything").1.contains("F1 is 2p/(1+p)"));
+        data.thresholds.true_positive.fill(8);
         assert!(!text(&data, "accepts-everything").0);
         assert!(text(&data, "recall-counting").0);
         data.calibration.counting = "open-set".to_owned();
         assert!(!text(&data, "recall-counting").0);
+    }
+
+    #[test]
+    fn queries_with_a_wrong_class_are_not_refused_however_they_are_counted() {
+        let mut data = synthetic::small();
+        data.calibration.counting = "open-set".to_owned();
+        // 7 right and 3 wrong ones are accepted; the wrong ones are misses too.
+        (data.thresholds.true_positive, data.thresholds.false_positive) = (vec![7; 11], vec![3; 11]);
+        (data.thresholds.true_negative, data.thresholds.false_negative) = (vec![1; 11], vec![4; 11]);
+        assert!(text(&data, "accepts-everything").1.contains("refuses 2 of 12 calibration queries"));
+        (data.thresholds.true_positive, data.thresholds.true_negative) = (vec![9; 11], vec![0; 11]);
+        let (flaw, words) = text(&data, "accepts-everything");
+        assert!(flaw && !words.contains("2p/(1+p)"), "{words}");
+    }
+
+    #[test]
+    fn queries_of_one_class_are_a_flaw() {
+        let mut data = synthetic::small();
+        let found = |data: &ReportData| findings(data, None).into_iter().find(|finding| finding.name == "one-class");
+        assert!(found(&data).is_none());
+        data.matches.0.iter_mut().for_each(|row| row.label = 3);
+        assert!(found(&data).unwrap().text.ends_with("nothing about any other."));
+        data.index.label.fill(3);
+        let finding = found(&data).unwrap();
+        assert!(finding.flaw && finding.text.ends_with("right by construction."), "{}", finding.text);
     }
 }

@@ -26,16 +26,48 @@ pub(super) fn unflattered(data: &ReportData) -> (Vec<&MatchRow>, &'static str) {
     (apart, "that are not in the index")
 }
 
+/// The queries that stand for the experiment: [`unflattered`] ones or, if there are none, all; and which these are.
+pub(super) fn judged(data: &ReportData) -> (Vec<&MatchRow>, String) {
+    let (clean, which) = unflattered(data);
+    let count = |rows: &[&MatchRow]| number(rows.len() as f64, 0);
+    if clean.is_empty() {
+        let all: Vec<&MatchRow> = data.matches.0.iter().collect();
+        let text = format!("{} queries, all of which are in the index themselves", count(&all));
+        return (all, text);
+    }
+    let text = match clean.len() {
+        1 => "the only query that does not find itself".to_owned(),
+        _ => format!("{} queries {which}", count(&clean)),
+    };
+    (clean, text)
+}
+
+/// What is to be said where every query is counted although some find themselves; nothing where none does.
+pub(super) fn counts_all(data: &ReportData) -> String {
+    let (all, clean) = (data.matches.0.len(), unflattered(data).0.len());
+    if clean == all {
+        return String::new();
+    }
+    let count = |count: usize| number(count as f64, 0);
+    let are = if all - clean == 1 { "is" } else { "are" };
+    format!(" All {} queries are counted, of which {} {are} in the index.", count(all), count(all - clean))
+}
+
 /// How far other queries would move the share, and that this is not the spread of trainings.
 pub(super) fn finding(data: &ReportData) -> Option<Finding> {
     if data.matches.0.is_empty() {
         return None;
     }
-    let seed = spec::seed(&data.spec).map_or_else(String::new, |seed| format!(" with seed {seed}"));
+    let (one, of_seed, spread) = if data.is_untrained() {
+        ("one network that was not trained", ", seed", "seeds")
+    } else {
+        ("one training", " with seed", "trainings")
+    };
+    let seed = spec::seed(&data.spec).map_or_else(String::new, |seed| format!("{of_seed} {seed}"));
     let (rows, which) = unflattered(data);
     if rows.is_empty() {
         let text = format!(
-            "This is one training{seed}, and every query meets itself in the index: no interval of these figures would mean \
+            "This is {one}{seed}, and every query meets itself in the index: no interval of these figures would mean \
              anything. Another seed moves them."
         );
         return Some(Finding { name: "one-run", flaw: false, text });
@@ -43,9 +75,9 @@ pub(super) fn finding(data: &ReportData) -> Option<Finding> {
     let share = accuracy(rows.iter().copied());
     let (low, high) = wilson(share, rows.len());
     let text = format!(
-        "This is one training{seed}. For the {} queries {which}, drawing other queries alone would move \
-         the {:.1} % between {:.1} % and {:.1} % (Wilson's 95 % interval). That is not the spread of trainings: how \
-         far another seed moves it is for a config with several `seeds` to show.",
+        "This is {one}{seed}. Of the {} queries {which}, {:.1} % get their own class at the cutpoint; drawing other queries \
+         alone would move this share between {:.1} % and {:.1} % (Wilson's 95 % interval). That is not the spread of {spread}: \
+         how far another seed moves it is for a config with several `seeds` to show.",
         number(rows.len() as f64, 0),
         share * 100.0,
         low * 100.0,
@@ -82,7 +114,7 @@ mod tests {
         let own: Vec<u64> = data.matches.0.iter().map(|row| row.query_id).collect();
         data.index.example_id[..own.len()].copy_from_slice(&own);
         let (flaw, words) = text(&data);
-        assert!(!flaw && words.starts_with("This is one training with seed 42. For the 12 queries"), "{words}");
+        assert!(!flaw && words.starts_with("This is one training with seed 42. Of the 12 queries"), "{words}");
         assert!(words.contains("looked up without themselves") && words.contains("Wilson"), "{words}");
         // Where each meets itself, there is a line with the seed, and no interval.
         for row in &mut data.matches.0 {
@@ -93,5 +125,17 @@ mod tests {
             words.contains("seed 42") && words.contains("every query meets itself") && !words.contains("Wilson"),
             "{words}"
         );
+        assert_eq!(counts_all(&data), " All 12 queries are counted, of which 12 are in the index.");
+    }
+
+    #[test]
+    fn the_share_is_named_and_an_untrained_network_is_no_training() {
+        let mut data = synthetic::small();
+        assert!(text(&data).1.contains(" % get their own class at the cutpoint; drawing other queries"));
+        assert_eq!(counts_all(&data), "", "no query is in the index");
+        data.model.steps = 0;
+        let (_, words) = text(&data);
+        assert!(words.starts_with("This is one network that was not trained, seed 42."), "{words}");
+        assert!(words.contains("not the spread of seeds"), "{words}");
     }
 }

@@ -37,6 +37,7 @@ mod svg;
 pub mod sweep;
 mod text;
 mod theme;
+mod untrained;
 mod web_font;
 
 pub use baseline::{Baselines, chance, lookup_without_self};

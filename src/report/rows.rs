@@ -56,6 +56,12 @@ pub(super) fn methods(baselines: &Baselines) -> Vec<(&'static str, f64)> {
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
+/// A metric of the calibration at the start of a sentence: `F1`, `Precision`.
+pub(super) fn metric_in_words(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Every cutpoint with what it achieves: the header and the rows of a table.
 pub(super) fn cutpoints(data: &ReportData) -> (Vec<String>, Vec<Vec<String>>) {
     let calibration = &data.calibration;

@@ -56,6 +56,16 @@ impl DrawingBackend for Surface<'_> {
         Ok(())
     }
 
+    fn draw_line<S: BackendStyle>(
+        &mut self,
+        from: BackendCoord,
+        to: BackendCoord,
+        style: &S,
+    ) -> Result<(), DrawingErrorKind<Infallible>> {
+        // A grid is made of these: drawn pixel by pixel it would be in the picture and in none of its marks.
+        if style.color().alpha == 0.0 { Ok(()) } else { self.draw_path([from, to], style) }
+    }
+
     fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
         &mut self,
         path: I,
@@ -156,6 +166,16 @@ mod tests {
         let at = (y * canvas.width() as usize + x) * 3;
         let pixels = canvas.averaged();
         [pixels[at], pixels[at + 1], pixels[at + 2]]
+    }
+
+    #[test]
+    fn lines_of_a_grid_are_marks_too() {
+        let mut canvas = Canvas::new(20, 20);
+        let style = plotters::style::ShapeStyle::from(&super::super::theme::GRID).stroke_width(2);
+        Surface::new(&mut canvas).draw_line((4, 20), (36, 20), &style).unwrap();
+        let [Mark::Line { points, width, colour, .. }] = canvas.marks() else { panic!("{:?}", canvas.marks()) };
+        assert_eq!((points.as_slice(), *width), ([(2.0, 10.0), (18.0, 10.0)].as_slice(), 1.0));
+        assert_eq!(*colour, super::super::theme::GRID);
     }
 
     #[test]

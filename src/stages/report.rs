@@ -90,8 +90,9 @@ impl Stage for Report {
     /// 9 - What ended a training early and which epoch's weights are kept; `neighbours` shows as many as there are.
     /// 10 - The figures `learning-rate` and `pair-distances`, which are in the default too; overlaps and near copies beside the
     /// data; axes of small numbers have powers of ten; letters of a font of the spec with outlines of PostScript join on the page
-    /// too.
-    const VERSION: u32 = 10;
+    /// too. 11 - Classes are judged by queries that are not in the index, those that the index lacks by refusals; differences to
+    /// baselines are told with their intervals; a network that was not trained and queries of one class are findings.
+    const VERSION: u32 = 11;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];
     // t-SNE starts from the principal components and draws no random number; UMAP has a seed of its own.

@@ -309,7 +309,16 @@ fn other_queries_can_not_be_paired_and_damage_is_named() {
         let said = text(&project, &args, 1);
         assert!(said.contains("per-query.parquet") && said.contains("it is damaged"), "{said}");
     }
+    // A page has what is left, and says what is not.
+    let out = project.root().join("beside");
+    let page = |code: i32| {
+        text(&project, &["report", &good, &bad, "--out", out.to_str().unwrap()], code);
+        std::fs::read_to_string(out.join("report.md")).unwrap()
+    };
+    let damaged = page(3);
+    assert!(damaged.contains("it is damaged") && damaged.contains("evaluate.recall@1"), "{damaged}");
     std::fs::remove_file(&file).unwrap();
+    assert!(page(0).contains("neither the run nor the store has it any longer"));
     assert!(text(&project, &["diff", &good, &bad], 1).contains("neither the run nor the store has it any longer"));
 }
 

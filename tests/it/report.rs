@@ -216,7 +216,7 @@ fn a_font_of_the_spec_is_in_the_key_by_its_content() {
     std::fs::copy(font("DejaVuSans.ttf"), &own).unwrap();
     assert_eq!(outcome("own.ttf"), "ran", "another file");
     std::fs::write(&own, "no font").unwrap();
-    for (path, words) in [("own.ttf", "`own.ttf` is no font"), ("none.ttf", "there is nothing at")] {
+    for (path, words) in [("own.ttf", "`own.ttf` is not a font"), ("none.ttf", "there is nothing at")] {
         let said = project.output(&["check", &config(path)]);
         let text = String::from_utf8_lossy(&said.stderr).into_owned() + &String::from_utf8_lossy(&said.stdout);
         assert!(!said.status.success() && text.contains(words) && text.contains("fonts.toml:6"), "{text}");

@@ -77,14 +77,19 @@ pub(super) struct Split {
     pub(super) counts: Vec<usize>,
 }
 
+/// Refuses a path that a shell was meant to write out.
+pub(super) fn refuse_of_a_shell(folder: &Path) -> Result<(), Refusal> {
+    let sign = folder.to_str().and_then(of_a_shell).filter(|_| !folder.exists());
+    sign.map_or(Ok(()), |sign| {
+        let message = format!("`{sign}` in `{}` is only understood by a shell", shown(folder.display()));
+        Err(Refusal::new(message, "leave out the quotes, or write out the folder, such as `/home/me/photos`"))
+    })
+}
+
 /// What is in a folder, as a config at `output` names it.
 ///
 /// A backbone sees colour, and has a size of its own: images come to it in detail.
 pub(super) fn of_folder(folder: &Path, output: &Path, unseen: bool, backbone: bool) -> Result<Collection, Refusal> {
-    if let Some(sign) = folder.to_str().and_then(of_a_shell).filter(|_| !folder.exists()) {
-        let message = format!("`{sign}` in `{}` is only understood by a shell", shown(folder.display()));
-        return Err(Refusal::new(message, "leave out the quotes, or write out the folder, such as `/home/me/photos`"));
-    }
     let table = is_table(folder);
     let survey = if table { Survey::of_table(folder)? } else { Survey::of(folder)? };
     let (size, resize_note) = size_of(&survey, if backbone { &DETAILED } else { &QUICK });

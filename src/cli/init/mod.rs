@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::backbone::Pretrained;
-use self::collection::{Collection, Split, datasets, is_table, of_dataset, of_folder};
+use self::collection::{Collection, Split, datasets, is_table, of_dataset, of_folder, refuse_of_a_shell};
 use self::paths::shortest;
 use self::recipe::Recipe;
 use super::options::{OverlayOptions, plan_of};
@@ -106,7 +106,9 @@ pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     refuse_overwriting(&output, args.force)?;
     let backbone = args.backbone.as_deref();
     let backbone = backbone.map(|file| Pretrained::of(file, args.architecture.as_deref(), &output)).transpose()?;
-    let images = match (args.folder.as_ref().or(args.from.as_ref()), &args.dataset) {
+    let folder = args.folder.as_ref().or(args.from.as_ref());
+    folder.map_or(Ok(()), |folder| refuse_of_a_shell(folder))?;
+    let images = match (folder, &args.dataset) {
         (Some(folder), _) => of_folder(folder, &output, args.unseen_classes, backbone.is_some())?,
         (None, Some(dataset)) => of_dataset(dataset, args.unseen_classes)?,
         (None, None) => return Err(nothing_named().into()),

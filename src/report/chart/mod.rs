@@ -58,6 +58,11 @@ fn failed(error: impl std::fmt::Display) -> ReportError {
     ReportError::Draw(error.to_string())
 }
 
+/// What is left of `area` beside the numbers and titles of axes.
+pub(super) fn plane(area: Area) -> Area {
+    Area::new(area.x + LEFT, area.y, area.w - LEFT, area.h - BELOW)
+}
+
 /// Draws axes in `area` (their labels included), lets `draw` fill the plane, and gives what it gives.
 ///
 /// # Errors
@@ -68,8 +73,7 @@ pub(super) fn plot<R>(
     axes: &Axes<'_>,
     draw: impl FnOnce(&mut Chart<'_>) -> Result<R, ReportError>,
 ) -> Result<R, ReportError> {
-    let below = if axes.numbers { BELOW } else { 0.0 };
-    let left = if axes.numbers { LEFT } else { 0.0 };
+    let (left, below) = if axes.numbers { (LEFT, BELOW) } else { (0.0, 0.0) };
     let result = {
         let root: DrawingArea<Surface<'_>, Shift> = canvas.surface().into_drawing_area();
         let part = root.shrink((px(area.x), px(area.y)), (px(area.w), px(area.h)));
@@ -82,7 +86,7 @@ pub(super) fn plot<R>(
         }
         draw(&mut chart)?
     };
-    let plane = Area::new(area.x + left, area.y, area.w - left, area.h - below);
+    let plane = if axes.numbers { plane(area) } else { area };
     if !axes.numbers {
         canvas.frame(plane, 1.0, theme::FRAME);
     }
@@ -104,7 +108,7 @@ fn mesh(chart: &mut Chart<'_>, axes: &Axes<'_>) -> Result<(), ReportError> {
     let (x_digits, y_digits) = (axes.x_digits, axes.y_digits);
     chart
         .configure_mesh()
-        .light_line_style(theme::PAPER)
+        .light_line_style(plotters::style::TRANSPARENT)
         .bold_line_style(ShapeStyle::from(&theme::GRID).stroke_width(px(1.0)))
         .axis_style(ShapeStyle::from(&theme::FRAME).stroke_width(px(1.0)))
         .label_style(plotters::style::TextStyle::from(ticks).color(&theme::MUTED))

@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 
 use super::Figure;
-use super::body::{Lines, Series};
+use super::body::{Axis, Body, Lines, Room, Series};
 use crate::canvas::{Align, Area, Canvas, Pen};
 use crate::chart::{self, Axes};
 use crate::{ReportError, theme};
@@ -24,11 +24,37 @@ pub(super) fn paint(
     lines: &Lines,
     annotate: impl FnOnce(&mut Canvas, &Lines, &Places),
 ) -> Result<Canvas, ReportError> {
-    let room = lines.room;
+    let mut canvas = headed(figure, lines.room);
+    let area = area(figure, lines.room);
+    panel(&mut canvas, lines, area, annotate)?;
+    legend(&mut canvas, lines);
+    if let Some(sentence) = &lines.empty {
+        chart::nothing(&mut canvas, area, sentence);
+    }
+    Ok(canvas)
+}
+
+/// A page with the header of a figure.
+pub(super) fn headed(figure: &Figure, room: Room) -> Canvas {
     let mut canvas = Canvas::new(room.size.0, room.size.1);
-    let top = canvas.header(&figure.title, &figure.subtitle) + room.above;
-    let width = canvas.width() - 2.0 * theme::MARGIN - room.right;
-    let area = Area::new(theme::MARGIN, top, width, canvas.height() - top - 20.0);
+    canvas.header(&figure.title, &figure.subtitle);
+    canvas
+}
+
+/// The room under the header of a figure, the words of the axes included.
+pub(super) fn area(figure: &Figure, room: Room) -> Area {
+    let (width, height) = (f64::from(room.size.0), f64::from(room.size.1));
+    let top = Canvas::header_height(width, &figure.title, &figure.subtitle) + room.above;
+    Area::new(theme::MARGIN, top, width - 2.0 * theme::MARGIN - room.right, height - top - 20.0)
+}
+
+/// Draws one plane in `area`: rules, then curves, then what `annotate` adds.
+pub(super) fn panel(
+    canvas: &mut Canvas,
+    lines: &Lines,
+    area: Area,
+    annotate: impl FnOnce(&mut Canvas, &Lines, &Places),
+) -> Result<(), ReportError> {
     let axes = Axes {
         x: lines.x.range.clone(),
         y: lines.y.range.clone(),
@@ -38,7 +64,7 @@ pub(super) fn paint(
         y_digits: lines.y.digits,
         numbers: true,
     };
-    let places = chart::plot(&mut canvas, area, &axes, |plane| {
+    let places = chart::plot(canvas, area, &axes, |plane| {
         for rule in &lines.rules {
             chart::vertical(plane, rule.at, &axes.y, rule.width, rule.colour, true)?;
         }
@@ -52,21 +78,34 @@ pub(super) fn paint(
             series: lines.series.iter().map(|series| series.points.iter().map(place).collect()).collect(),
         })
     })?;
-    marks(&mut canvas, lines, &places);
-    annotate(&mut canvas, lines, &places);
+    marks(canvas, lines, &places);
+    annotate(canvas, lines, &places);
+    Ok(())
+}
+
+/// The names of curves beside the title, each with its stroke.
+pub(super) fn legend(canvas: &mut Canvas, lines: &Lines) {
     let entries: Vec<(&str, RGBColor, f64)> =
         lines.series.iter().filter_map(|series| Some((series.name.as_str(), series.colour, series.legend?))).collect();
-    let right = canvas.width() - theme::MARGIN - room.legend;
-    let strokes = chart::legend(&mut canvas, right, theme::MARGIN + 4.0, &entries);
+    let right = canvas.width() - theme::MARGIN - lines.room.legend;
+    let strokes = chart::legend(canvas, right, theme::MARGIN + 4.0, &entries);
     for (series, (x, y)) in lines.series.iter().filter(|series| series.legend.is_some()).zip(strokes) {
         if let Some(shape) = series.mark {
             canvas.marker(shape, x, y, radius(series), series.colour);
         }
     }
-    if let Some(sentence) = &lines.empty {
-        chart::nothing(&mut canvas, area, sentence);
+}
+
+impl Figure {
+    /// Where curves or bars lie on their page, and between which axes: for what moves on it.
+    pub(crate) fn plane(&self) -> Option<(Area, &Axis, &Axis)> {
+        let (room, x, y) = match &self.body {
+            Body::Lines(lines) => (lines.room, &lines.x, &lines.y),
+            Body::Bars(bars) => (bars.room, &bars.x, &bars.y),
+            _ => return None,
+        };
+        Some((chart::plane(area(self, room)), x, y))
     }
-    Ok(canvas)
 }
 
 /// Points that are marked of a curve: of more some in equal steps, and the last.

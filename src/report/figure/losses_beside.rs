@@ -2,15 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use plotters::style::RGBColor;
+
 use super::body::{Axis, Body, Lines, Room, Series};
 use super::{Figure, count_of, lines};
 use crate::canvas::Canvas;
+use crate::sweep::plane::stroke;
+use crate::text::{self, Weight};
 use crate::theme::{self, Shape};
 use crate::{ReportError, chart};
 use simpipe_artifact::{ComparedCurve, ComparisonReport};
 
-/// Runs that the legend names.
+/// Trainings whose last losses are told to those who can't see the picture.
 const MOST_NAMED: usize = 10;
+/// Space for the names at the ends of lines.
+const NAMES: f64 = 330.0;
+/// How wide the first line is, and those over it: where they are the same both are seen.
+const UNDER: f64 = 6.0;
+const OVER: f64 = 3.0;
+/// Lengths of strokes and gaps of one line after the other, so that they are told apart without colours.
+const DASHES: [&[f64]; 4] = [&[], &[22.0, 11.0], &[5.0, 9.0], &[22.0, 8.0, 5.0, 8.0]];
 
 /// The picture and what it says; `None` where no run has a loss.
 ///
@@ -24,12 +35,15 @@ pub(crate) fn draw(report: &ComparisonReport) -> Result<Option<(Figure, Canvas)>
     let figure = build(report, &curves);
     let canvas = lines::paint(&figure, figure.lines()?, |canvas, _, places| {
         let mut ends = Vec::new();
-        for (curve, pair) in curves.iter().zip(places.series.chunks_exact(2)) {
-            let colour = theme::class_colour(curve.run);
+        for (at, (curve, pair)) in curves.iter().zip(places.series.chunks_exact(2)).enumerate() {
+            let (colour, width) = (colour(report, curve, at), if at == 0 { UNDER } else { OVER });
+            for (from, to) in dashes(&pair[0], DASHES[at % DASHES.len()]) {
+                stroke(canvas, from, to, width, colour, 1.0);
+            }
             ends.extend(pair[0].last().map(|end| (*end, end_name(report, curve), colour)));
             // One point is no line.
             for place in pair.iter().filter(|place| place.len() == 1) {
-                canvas.marker(Shape::Disc, place[0].0, place[0].1, 6.0, theme::class_colour(curve.run));
+                canvas.marker(Shape::Disc, place[0].0, place[0].1, 6.0, colour);
             }
         }
         lines::name_ends(canvas, places.area, ends);
@@ -44,28 +58,22 @@ fn build(report: &ComparisonReport, curves: &[&ComparedCurve]) -> Figure {
     let clipped = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
         points.iter().map(|(x, loss)| (*x, loss.clamp(y.start, y.end))).collect()
     };
-    let series = curves.iter().flat_map(|curve| {
-        let colour = theme::class_colour(curve.run);
+    let series = curves.iter().enumerate().flat_map(|(at, curve)| {
+        let colour = colour(report, curve, at);
         let seed = curve.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
         let name = format!("{}{seed}", report.label(curve.run));
-        let loss = Series::new(&name, clipped(&curve.loss), colour, 3.0);
+        // Drawn in dashes afterwards.
+        let loss = Series::new(&name, clipped(&curve.loss), colour, OVER).faded(0.0);
         let validation = Series::new(&format!("{name}: validation"), clipped(&curve.validation), colour, 1.5);
         [loss, validation.faded(0.6)]
     });
-    // Names are too long for a legend: it has their numbers.
     let runs: BTreeSet<usize> = curves.iter().map(|curve| curve.run).collect();
-    let entry = |run: &usize| {
-        let name = format!("{}", run + 1);
-        Series::new(&name, Vec::new(), theme::class_colour(*run), 1.0).faded(0.0).unlisted().in_legend(6.0)
-    };
-    let alone = report.runs.len() == 1;
-    let legend: Vec<Series> = runs.iter().filter(|_| !alone).take(MOST_NAMED).map(entry).collect();
     let lines = Lines {
-        room: Room { size: theme::CHART, above: 44.0, right: 60.0, legend: 60.0 },
+        room: Room { size: theme::CHART, above: 44.0, right: NAMES, legend: 0.0 },
         x: Axis { title: "Training step".to_owned(), range: 0.0..x_end, digits: chart::digits(x_end) },
         y: Axis { title: "Loss".to_owned(), digits: chart::digits(y.end - y.start), range: y.clone() },
         rules: Vec::new(),
-        series: series.chain(legend).collect(),
+        series: series.collect(),
         empty: None,
     };
     let ends: Vec<String> = curves
@@ -76,11 +84,10 @@ fn build(report: &ComparisonReport, curves: &[&ComparedCurve]) -> Figure {
     Figure {
         title: "Training curves".to_owned(),
         subtitle: format!(
-            "{} of {}; the strong lines are means over some steps, the light ones and single points validation losses; numbers \
-             are {}",
+            "{} of {}; the strong lines are means over some steps, the light ones and single points validation losses; each \
+             training is named where its line ends",
             count_of(curves.len(), "training", "trainings"),
             count_of(runs.len(), "run", "runs"),
-            if alone { "seeds" } else { "those of the runs" },
         ),
         alt: format!("Line chart of losses over steps; they end at: {}", ends.join(", ")),
         reading: "Losses of different kinds, or of other parameters of a loss, are no numbers to be compared: what a training \
@@ -101,8 +108,76 @@ fn range(values: &[f64]) -> std::ops::Range<f64> {
     chart::drawable(if low >= 0.0 && low < 0.4 * high { 0.0 } else { low - room }..high + room)
 }
 
-/// What a training is called at the end of its line: its run's number, or its seed where there is one run alone.
+/// What a training is called at the end of its line: its run, or its seed where there is one run alone.
 fn end_name(report: &ComparisonReport, curve: &ComparedCurve) -> String {
-    let seed = curve.seed.filter(|_| report.runs.len() == 1);
-    seed.map_or_else(|| (curve.run + 1).to_string(), |seed| seed.to_string())
+    let seed = curve.seed.map(|seed| format!("seed {seed}"));
+    let name = match (seed, report.runs.as_slice()) {
+        (Some(seed), [_]) => seed,
+        (Some(seed), _) => format!("{}, {seed}", report.label(curve.run)),
+        (None, _) => report.label(curve.run),
+    };
+    text::fit_name(&name, theme::SMALL, Weight::Bold, NAMES - 30.0)
+}
+
+/// That of its run, or of the training where there is one run alone.
+fn colour(report: &ComparisonReport, curve: &ComparedCurve, at: usize) -> RGBColor {
+    theme::class_colour(if report.runs.len() == 1 { at } else { curve.run })
+}
+
+/// A piece of a line between two places.
+type Piece = ((f64, f64), (f64, f64));
+
+/// The pieces of a line that are drawn, by lengths of strokes and gaps in turn; all of it where there are none.
+fn dashes(places: &[(f64, f64)], lengths: &[f64]) -> Vec<Piece> {
+    let segments = places.windows(2).map(|pair| (pair[0], pair[1]));
+    if lengths.is_empty() {
+        return segments.collect();
+    }
+    let (mut pieces, mut at, mut left) = (Vec::new(), 0, lengths[0]);
+    for (mut from, to) in segments {
+        loop {
+            let length = (to.0 - from.0).hypot(to.1 - from.1);
+            let share = if length > left { left / length } else { 1.0 };
+            let end = (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share);
+            if at % 2 == 0 {
+                pieces.push((from, end));
+            }
+            if length <= left {
+                left -= length;
+                break;
+            }
+            (from, at) = (end, (at + 1) % lengths.len());
+            left = lengths[at];
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use simpipe_artifact::ComparedRun;
+
+    #[test]
+    fn dashes_go_on_round_corners() {
+        let corner = [(0.0, 0.0), (6.0, 0.0), (6.0, 10.0)];
+        assert_eq!(dashes(&corner, &[]), [((0.0, 0.0), (6.0, 0.0)), ((6.0, 0.0), (6.0, 10.0))]);
+        // 8 drawn, 4 not, 4 drawn.
+        let found = dashes(&corner, &[8.0, 4.0]);
+        assert_eq!(found, [((0.0, 0.0), (6.0, 0.0)), ((6.0, 0.0), (6.0, 2.0)), ((6.0, 6.0), (6.0, 10.0))]);
+        assert!(dashes(&corner[..1], &[8.0, 4.0]).is_empty());
+    }
+
+    #[test]
+    fn seeds_have_names_and_colours_of_their_own() {
+        let run =
+            |name: &str| ComparedRun { run: format!("{name}-1a2b"), name: name.to_owned(), ..ComparedRun::default() };
+        let curve = |seed: u64| ComparedCurve { seed: Some(seed), ..ComparedCurve::default() };
+        let mut report = ComparisonReport { runs: vec![run("mine")], ..ComparisonReport::default() };
+        assert_eq!(end_name(&report, &curve(7)), "seed 7");
+        assert!(colour(&report, &curve(7), 0) != colour(&report, &curve(8), 1));
+        report.runs.push(run("other"));
+        assert_eq!(end_name(&report, &ComparedCurve::default()), "1 mine 1a2b");
+        assert_eq!(colour(&report, &curve(7), 0), colour(&report, &curve(8), 1));
+    }
 }

@@ -102,6 +102,8 @@ choice! {
 pub struct Drawn {
     /// The title, as it stands in the picture.
     pub title: String,
+    /// What stands under it: how many of what are shown, and what marks mean.
+    pub subtitle: String,
     /// What is seen, for those who can't see it.
     pub alt: String,
     /// How to read it, in a sentence.
@@ -131,8 +133,8 @@ impl Figure {
     /// What `report.md` and `metrics.json` say of it.
     #[must_use]
     pub fn drawn(&self) -> Drawn {
-        let Self { title, alt, reading, numbers, .. } = self.clone();
-        Drawn { title, alt, reading, numbers }
+        let Self { title, subtitle, alt, reading, numbers, .. } = self.clone();
+        Drawn { title, subtitle, alt, reading, numbers }
     }
 }
 

@@ -6,7 +6,9 @@ use super::body::{Body, Gallery, Strip, Tile, Tone};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
 use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::classes::indexed;
 use crate::error::go_on;
+use crate::interval::counts_all;
 use crate::text::{self, Weight};
 use crate::{ReportData, ReportError, Stop, chart, theme};
 use simpipe_artifact::MatchRow;
@@ -74,7 +76,7 @@ impl NoMatch {
         let alt = if all == 0 {
             ALL_MATCH.to_owned()
         } else {
-            format!("{all} queries without a match, {} shown", shown.len())
+            format!("{}, {} shown", count_of(all, "query without a match", "queries without a match"), shown.len())
         };
         Figure {
             title: "Queries without a match".to_owned(),
@@ -85,14 +87,34 @@ impl NoMatch {
                 data.cutpoint_words()
             ),
             alt,
-            reading:
-                "A query whose nearest label (after ≈) is its own was refused by the threshold alone; others were \
-                      rightly refused."
-                    .to_owned(),
+            reading: reading(data),
             numbers: BTreeMap::from([("unmatched".to_owned(), all as f64)]),
             body: Body::Gallery(gallery),
         }
     }
+}
+
+/// Why queries were refused, and of how many each holds.
+fn reading(data: &ReportData) -> String {
+    let indexed = indexed(data);
+    let refused = || data.matches.0.iter().filter(|row| !row.matched);
+    let lacking = refused().filter(|row| !indexed.contains(&row.label)).count();
+    let own = refused().filter(|row| row.predicted == Some(row.label)).count();
+    let others = refused().count() - lacking - own;
+    let count = |count: usize| chart::number(count as f64, 0);
+    let reasons = [
+        (own, "refused by the threshold alone: the nearest label (after ≈) is their own"),
+        (lacking, "rightly refused: the index lacks their class"),
+        (others, "kept from a wrong class: the nearest label is another than theirs, which the index has"),
+    ];
+    let said = reasons.into_iter().filter(|(some, _)| *some > 0);
+    let said: Vec<String> = said.map(|(some, why)| format!("{} {why}", count(some))).collect();
+    let why = if said.is_empty() {
+        "No query was refused.".to_owned()
+    } else {
+        format!("Of these queries: {}.", said.join("; "))
+    };
+    why + &counts_all(data)
 }
 
 /// A query with its class, the nearest label and how far that is.
@@ -102,7 +124,7 @@ fn tile(data: &ReportData, row: &MatchRow) -> Tile {
         Some(label) => (format!("≈ {} ✗", data.class(label)), Tone::Wrong),
         None => ("no neighbour".to_owned(), Tone::Muted),
     };
-    let distance = row.distance.is_finite().then(|| (format!("{:.4}", row.distance), Tone::Muted));
+    let distance = row.distance.is_finite().then(|| (chart::short(f64::from(row.distance)), Tone::Muted));
     let words = [(data.class(row.label).to_owned(), Tone::Name), nearest].into_iter().chain(distance);
     Tile { id: row.query_id, verdict: None, words: words.collect() }
 }
@@ -138,5 +160,38 @@ fn words(canvas: &mut Canvas, tile: &Tile, (centre, below): (f64, f64)) {
             }
         };
         canvas.text(&words, centre, below + down, pen.align(Align::Centre));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    #[test]
+    fn each_reason_is_told_where_it_holds_and_no_other() {
+        let mut data = synthetic::small();
+        data.matches.0.iter_mut().for_each(|row| row.matched = true);
+        assert_eq!(reading(&data), "No query was refused.");
+        for (row, predicted) in data.matches.0.iter_mut().zip([0, 1, 7, 8]) {
+            (row.matched, row.predicted) = (false, Some(predicted));
+        }
+        let words = reading(&data);
+        assert!(words.starts_with("Of these queries: 2 refused by the threshold alone"), "{words}");
+        assert!(words.contains("; 2 kept from a wrong class") && !words.contains("rightly"), "{words}");
+        // Classes 2 and 3 are no longer in the index.
+        data.index.label.iter_mut().for_each(|label| *label %= 2);
+        let words = reading(&data);
+        assert!(
+            words.contains("; 2 rightly refused: the index lacks their class.") && !words.contains("kept"),
+            "{words}"
+        );
+    }
+
+    #[test]
+    fn small_distances_are_told_apart() {
+        let mut data = synthetic::small();
+        data.matches.0[0].distance = 0.000_213_4;
+        assert!(tile(&data, &data.matches.0[0]).words.iter().any(|(words, _)| words == "2.13e−4"));
     }
 }

@@ -70,7 +70,8 @@ impl Figure {
         if let Body::Gallery(gallery) = &self.body { Ok(gallery) } else { Err(self.foreign()) }
     }
 
-    fn foreign(&self) -> ReportError {
+    /// That the figure is not what a painter takes.
+    pub(super) fn foreign(&self) -> ReportError {
         ReportError::Draw(format!("{} is not of this figure", self.title))
     }
 }

@@ -124,7 +124,7 @@ fn described(subtitle: String, cutpoint: Option<(String, f64, f64)>, body: Body)
         numbers.insert(format!("{name}.precision"), precision);
     }
     Figure {
-        title: "Precision recall curve".to_owned(),
+        title: "Precision-recall curve".to_owned(),
         subtitle,
         alt,
         reading: "Each point is a threshold; the further up and right the curve runs, the better. Where it ends short \

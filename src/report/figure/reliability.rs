@@ -52,7 +52,7 @@ fn build(data: &ReportData) -> Figure {
     let error = calibration_error(&judgements);
     let said = error.map_or_else(String::new, |error| format!("; expected calibration error {error:.4}"));
     let subtitle = format!(
-        "{} in {} of as many each{said}; on the grey line as often right as said; bars are Wilson's 95 % intervals",
+        "{} in {} of as many each{said}; on the grey line, probabilities come true exactly as often as they say; bars are Wilson's 95 % intervals",
         count_of(judgements.len(), "query", "queries"),
         count_of(bins.len(), "bin", "bins")
     );

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
+use serde_json::Value as Json;
 
 use super::body::{Axis, Body, Lines, Room, Series};
 use super::lines::{self, Places};
 use super::plot::{Part, Plot};
-use super::{Figure, count_of, epochs};
-use crate::canvas::{Canvas, Pen};
+use super::{Figure, absent, count_of, epochs};
+use crate::canvas::{Area, Canvas, Pen};
 use crate::theme::{self, Shape};
 use crate::{ReportData, ReportError, Stop, chart};
 
+const TITLE: &str = "Training and validation loss";
 const LOSS: RGBColor = RGBColor(0, 114, 178);
 const VALIDATION: RGBColor = RGBColor(213, 94, 0);
 
@@ -75,48 +77,106 @@ impl Plot for TrainingCurves {
         Ok(build(data))
     }
 
-    fn paint(&self, figure: &Figure, _: &ReportData, _: Stop<'_>) -> Result<Canvas, ReportError> {
-        paint(figure, figure.lines()?)
+    fn paint(&self, figure: &Figure, data: &ReportData, _: Stop<'_>) -> Result<Canvas, ReportError> {
+        let lines = figure.lines()?;
+        if apart(data) && !lines.series[2].points.is_empty() { stacked(figure, lines) } else { paint(figure, lines) }
     }
+}
+
+/// Whether training and validation draw batches of different shapes: their losses then have no axis in common.
+fn apart(data: &ReportData) -> bool {
+    let Some(stages) = data.spec.get("stages").and_then(Json::as_object) else { return false };
+    let mut trainings = stages.values().filter(|stage| stage["stage"] == "train");
+    let (Some(training), None) = (trainings.next(), trainings.next()) else { return false };
+    let sampler = |port: &str| stages.get(training["inputs"][port].as_str()?)?["params"].get("sampler");
+    sampler("sampler").zip(sampler("validation")).is_some_and(|(one, other)| one != other)
 }
 
 fn build(data: &ReportData) -> Figure {
     let rows = &data.history.0;
+    if rows.is_empty() {
+        let sentence = "Not there: no training step was run, so the network has the weights that it began with.";
+        return absent::because(TITLE, sentence.to_owned());
+    }
+    let apart = apart(data);
     let losses: Vec<f64> = rows.iter().map(|row| row.loss).collect();
     let window = (losses.len() / 50).max(1);
     let smooth = smoothed(&losses, window);
     let ends = epochs::ends(&data.history);
     let validations: Vec<(f64, f64)> = ends.values().filter_map(|row| Some((row.step as f64, row.val_loss?))).collect();
-    let shown: Vec<f64> = smooth.iter().copied().chain(validations.iter().map(|point| point.1)).collect();
+    let validated = validations.iter().map(|point| point.1).filter(|_| !apart);
+    let shown: Vec<f64> = smooth.iter().copied().chain(validated).collect();
     let y = range(&shown, &losses);
     let points = |values: &[f64]| rows.iter().zip(values).map(|(row, y)| (row.step as f64, *y)).collect::<Vec<_>>();
     let clipped: Vec<f64> = losses.iter().map(|loss| loss.clamp(y.start, y.end)).collect();
     let entry = |series: Series, shown: bool| if shown { series.in_legend(4.0) } else { series };
-    let empty = "No training step was run: the network keeps its first weights.".to_owned();
     let lines = Lines {
         room: Room { size: theme::CHART, above: 44.0, right: 70.0, legend: 70.0 },
         x: epochs::steps(&data.history),
         y: Axis { title: "Loss".to_owned(), digits: chart::digits(y.end - y.start), range: y },
         rules: epochs::rules(&data.history),
-        empty: rows.is_empty().then_some(empty),
+        empty: None,
         series: vec![
             Series::new("loss of a batch", points(&clipped), LOSS, 1.0).faded(0.28).unlisted(),
-            entry(Series::new("loss", points(&smooth), LOSS, 3.5), !rows.is_empty()),
+            entry(Series::new("loss", points(&smooth), LOSS, 3.5), true),
             entry(Series::new("validation loss", validations.clone(), VALIDATION, 2.5), !validations.is_empty()),
         ],
     };
     let words = count_of(window, "step", "steps");
     let validated = validations.last().map(|point| point.1);
-    described(subtitle(rows.len(), ends.len(), window), &words, (&smooth, validated), Body::Lines(lines))
+    let mut subtitle = subtitle(rows.len(), ends.len(), window);
+    if apart && validated.is_some() {
+        subtitle += "; validation has batches of another shape and an axis of its own";
+    }
+    described(subtitle, &words, (&smooth, validated), Body::Lines(lines))
+}
+
+/// The losses of the training above those of the validation, each with an axis of its own.
+fn stacked(figure: &Figure, lines: &Lines) -> Result<Canvas, ReportError> {
+    let [batches, smooth, validations] = lines.series.as_slice() else { return Err(figure.foreign()) };
+    let mut canvas = lines::headed(figure, lines.room);
+    let area = lines::area(figure, lines.room);
+    let half = |at: f64| Area::new(area.x, area.y + at * area.h / 2.0, area.w, area.h / 2.0 - 10.0 * (1.0 - at));
+    let losses: Vec<f64> = validations.points.iter().map(|point| point.1).collect();
+    let y = range(&losses, &losses);
+    let titled = |title: &str, axis: Axis| Axis { title: title.to_owned(), ..axis };
+    let upper = Lines {
+        series: vec![batches.clone(), smooth.clone()],
+        y: titled("Training loss", lines.y.clone()),
+        ..lines.clone()
+    };
+    let lower = Lines {
+        series: vec![emptied(batches), emptied(smooth), validations.clone()],
+        y: Axis { title: "Validation loss".to_owned(), digits: chart::digits(y.end - y.start), range: y },
+        ..lines.clone()
+    };
+    lines::panel(&mut canvas, &upper, half(0.0), |canvas, lines, places| {
+        epochs::name(canvas, lines, places);
+        annotate(canvas, &[], end(&lines.series[1], &places.series[1]));
+    })?;
+    lines::panel(&mut canvas, &lower, half(1.0), |canvas, lines, places| {
+        annotate(canvas, &dots(&lines.series[2], places), None);
+    })?;
+    lines::legend(&mut canvas, lines);
+    Ok(canvas)
+}
+
+/// A curve in its place among others, without points.
+fn emptied(series: &Series) -> Series {
+    Series { points: Vec::new(), ..series.clone() }
+}
+
+/// The last mean of the batches that is a number, with where it is.
+fn end(smooth: &Series, places: &[(f64, f64)]) -> Option<(f64, (f64, f64))> {
+    let last = smooth.points.last().zip(places.last()).filter(|((_, loss), _)| loss.is_finite());
+    last.map(|((_, loss), place)| (*loss, *place))
 }
 
 fn paint(figure: &Figure, lines: &Lines) -> Result<Canvas, ReportError> {
     lines::paint(figure, lines, |canvas, lines, places| {
         epochs::name(canvas, lines, places);
         let [_, smooth, validations] = lines.series.as_slice() else { return };
-        let last = smooth.points.last().zip(places.series[1].last()).filter(|((_, loss), _)| loss.is_finite());
-        let end = last.map(|((_, loss), place)| (*loss, *place));
-        annotate(canvas, &dots(validations, places), end);
+        annotate(canvas, &dots(validations, places), end(smooth, &places.series[1]));
     })
 }
 
@@ -189,13 +249,13 @@ fn described(subtitle: String, window: &str, (smooth, validated): (&[f64], Optio
     if let Some(loss) = validated {
         numbers.insert("val_loss.last".to_owned(), loss);
     }
-    let fell = smooth.first().zip(smooth.last()).map_or_else(
-        || "an empty chart: no training step was run".to_owned(),
-        |(first, last)| format!("its mean over {window} goes from {} to {}", in_short(*first), in_short(*last)),
-    );
+    let goes = |(first, last): (&f64, &f64)| {
+        format!("; its mean over {window} goes from {} to {}", in_short(*first), in_short(*last))
+    };
+    let fell = smooth.first().zip(smooth.last()).map_or_else(String::new, goes);
     Figure {
-        alt: format!("Line chart of loss over training steps; {fell}"),
-        title: "Training and validation loss".to_owned(),
+        alt: format!("Line chart of loss over training steps{fell}"),
+        title: TITLE.to_owned(),
         subtitle,
         reading: "A loss that stays level from the start means a collapsed network; a validation loss that turns up \
                   while the training loss falls means overfitting. The two are comparable only where their batches \
@@ -209,6 +269,7 @@ fn described(subtitle: String, window: &str, (smooth, validated): (&[f64], Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mark::Mark;
 
     #[test]
     fn the_mean_is_centred_and_shorter_at_the_ends() {
@@ -223,6 +284,31 @@ mod tests {
         assert!(holes[5].is_nan());
         let largest = smoothed(&[f64::MAX, f64::MAX, -f64::MAX], 3);
         assert!(largest[0] == f64::MAX && (largest[1] / f64::MAX - 1.0 / 3.0).abs() < 1e-12 && largest[2] == 0.0);
+    }
+
+    #[test]
+    fn losses_of_batches_of_different_shapes_have_no_axis_in_common() {
+        let mut data = crate::synthetic::small();
+        let spec = |validation: u32| {
+            let sampler =
+                |classes: u32| serde_json::json!({ "params": { "sampler": { "classes-per-batch": classes } } });
+            let inputs = serde_json::json!({ "sampler": "one", "validation": "other" });
+            serde_json::json!({ "stages": {
+                "train": { "stage": "train", "inputs": inputs }, "one": sampler(5), "other": sampler(validation)
+            } })
+        };
+        data.spec = spec(5);
+        assert!(!apart(&data) && !build(&data).subtitle.contains("of its own"));
+        data.spec = spec(8);
+        let figure = build(&data);
+        assert!(apart(&data) && figure.subtitle.contains("an axis of its own"), "{}", figure.subtitle);
+        let canvas = stacked(&figure, figure.lines().unwrap()).unwrap();
+        let says = |words: &str| canvas.marks().iter().any(|mark| matches!(mark, Mark::Words(w) if w.text == words));
+        assert!(says("Training loss") && says("Validation loss"));
+        data.history.0.clear();
+        assert!(matches!(build(&data).body, Body::Absent));
+        data.spec = Json::Null;
+        assert!(!apart(&data));
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub struct Candidate {
     pub queries: Option<u64>,
     /// Their classes.
     pub classes: Familiarity,
+    /// Whether the network made a step of training, as far as is known.
+    #[serde(skip)]
+    pub trained: bool,
     /// Queries among them that find themselves in the index, or were used in training or calibration, a count.
     pub leaks: u64,
     /// Queries of the stage that the number leaves out because they were.
@@ -70,6 +73,7 @@ fn candidates(data: &ReportData) -> Vec<Candidate> {
         data.evaluations.iter().filter_map(|found| of_evaluation(data, &trained, found)).collect();
     all.extend(of_matches(data, &trained));
     all.extend(data.further_matches.iter().filter_map(|found| of_further(&trained, found)));
+    all.iter_mut().for_each(|one| one.trained = !data.is_untrained());
     // Stable: of equals the one that was plugged in first.
     all.sort_by_key(|one| {
         (one.leaks > 0, one.classes, one.estimate.low.is_none(), std::cmp::Reverse(one.queries.unwrap_or(0)))
@@ -108,6 +112,7 @@ fn of_evaluation(data: &ReportData, trained: &BTreeSet<&str>, found: &Evaluated)
         estimate: figure.estimate,
         queries: Some(figure.queries as u64),
         classes: classes(trained, found.measured()),
+        trained: true,
         leaks: if clean.is_some() { 0 } else { tainted },
         left_out: if clean.is_some() { tainted } else { 0 },
     })
@@ -133,6 +138,7 @@ fn of_matches(data: &ReportData, trained: &BTreeSet<&str>) -> Option<Candidate> 
         estimate: share(value, Some(shown.len())),
         queries: Some(shown.len() as u64),
         classes: classes(trained, shown.iter().map(|row| data.class(row.label))),
+        trained: true,
         leaks: if all_tainted { tainted } else { 0 },
         left_out: if all_tainted { 0 } else { tainted },
     })
@@ -166,6 +172,7 @@ fn of_further(trained: &BTreeSet<&str>, found: &FurtherMatches) -> Option<Candid
         estimate: share(value, queries.map(|queries| usize::try_from(queries).unwrap_or(usize::MAX))),
         queries,
         classes: classes(trained, found.classes.iter().map(String::as_str)),
+        trained: true,
         leaks: if clean.is_some() { 0 } else { most },
         left_out: if clean.is_some() { most } else { 0 },
     })
@@ -272,7 +279,7 @@ mod tests {
         data.evaluations[0].classes.class = vec!["Zebra".to_owned()];
         let text = page(&data);
         let sentence = "**recall@1 0.5000** (0.4000 to 0.6000) of `evaluate-unseen` is the number to believe most: 12 queries of \
-                        classes that the network was not trained on, none of which";
+                        classes that the network was not trained on, none of them was";
         assert!(text.starts_with(sentence), "{text}");
         assert!(
             text.contains("| evaluate-unseen | recall@1 | 0.5000 | 0.4000 to 0.6000 | 12 | new | none |"),
@@ -280,6 +287,12 @@ mod tests {
         );
         assert!(
             text.contains("| evaluate | recall@1 | 0.5000 | 0.4000 to 0.6000 | 12 | trained on | none |"),
+            "{text}"
+        );
+        data.model.steps = 0;
+        let text = page(&data);
+        assert!(
+            text.contains("12 queries, looked up with a network that was not trained; none of them was matched"),
             "{text}"
         );
     }

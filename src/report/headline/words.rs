@@ -29,31 +29,42 @@ pub(crate) fn candidate_rows(all: &[Candidate]) -> Vec<Vec<String>> {
             (0, left_out) => format!("{} left out", count(left_out)),
             (leaks, _) => format!("{} queries", count(leaks)),
         };
-        words([&one.stage, &one.figure, &format!("{value:.4}"), &ends(low, high), &queries, told(one.classes), &leaks])
+        words([&one.stage, &one.figure, &format!("{value:.4}"), &ends(low, high), &queries, told(one), &leaks])
     };
     all.iter().map(cells).collect()
 }
 
-const fn told(classes: Familiarity) -> &'static str {
-    match classes {
+const fn told(one: &Candidate) -> &'static str {
+    match one.classes {
+        _ if !one.trained => "no training",
         Familiarity::New => "new",
         Familiarity::Mixed => "some trained on",
         Familiarity::Trained => "trained on",
     }
 }
 
+/// Where no number is of clean queries.
+const LEAKS: &str =
+    "but every number here is of queries that were trained on, used for the threshold, or matched with themselves";
+
 /// What the number is of, and whether it is to be believed.
 pub(crate) fn in_words(best: &Candidate) -> String {
     let queries =
         best.queries.map_or_else(|| "queries".to_owned(), |queries| format!("{} queries", number(queries as f64, 0)));
+    if !best.trained {
+        let leaks = if best.leaks == 0 { "none of them was matched with itself" } else { LEAKS };
+        return format!("{queries}, looked up with a network that was not trained; {leaks}.");
+    }
     let of = match best.classes {
         Familiarity::New => "of classes that the network was not trained on",
         Familiarity::Mixed => "of classes some of which the network was trained on",
         Familiarity::Trained => "of classes that the network was trained on",
     };
     let leaks = match best.leaks {
-        0 => "none of which is in the index, the training or the calibration where it must not be",
-        _ => "but every number here is of queries that were in the index, the training or the calibration",
+        0 if best.figure == "accuracy" => "none of them was trained on, used for the threshold, or matched with itself",
+        // No threshold judges the queries of an evaluation.
+        0 => "none of them was trained on, or matched with itself",
+        _ => LEAKS,
     };
     format!("{queries} {of}, {leaks}.")
 }

@@ -5,11 +5,11 @@ use std::fmt::Write;
 
 use serde_json::Value as Json;
 
-use super::Section;
 use super::chart::write_tile;
 use super::document::framed;
 use super::html::{details, escape, paragraph, shown, table};
 use super::numbers::curves;
+use super::{Section, beside_runs};
 use crate::cells::{value, words};
 use crate::chart::number;
 use crate::figure::body::{Body, Tile, Tone};
@@ -21,8 +21,6 @@ use simpipe_artifact::{
     ComparedDifference, ComparedField, ComparedFlips, ComparedMetric, ComparedValue, ComparisonReport, Image,
 };
 
-/// Numbers of the first table: the others are in those of the differences.
-const FIRST: usize = 4;
 /// The verdict on what nobody can judge.
 const UNKNOWN: &str = "unknown";
 /// Runs that a table of fields has a column for.
@@ -38,9 +36,9 @@ pub fn comparison_page(
     report: &ComparisonReport,
     images: &BTreeMap<(String, u64), Image>,
 ) -> Result<String, ReportError> {
-    let mut sections = vec![Section { id: "runs", title: "Runs", body: runs(report) }];
+    let mut sections = vec![Section { id: "runs", title: "Runs", body: beside_runs::runs(report) }];
     if let [_] = report.runs.as_slice() {
-        sections.push(Section { id: "numbers", title: "Numbers", body: numbers(report) });
+        sections.push(Section { id: "numbers", title: "Numbers", body: beside_runs::numbers(report) });
         sections.push(Section { id: "training", title: "Training", body: training(report)? });
     } else {
         sections.push(Section { id: "differences", title: "Differences", body: differences(report) });
@@ -77,93 +75,75 @@ pub(crate) fn how_much(found: &ComparedDifference) -> String {
     found.value.map_or_else(|| "–".to_owned(), |difference| format!("{difference:+.4}{ends}"))
 }
 
-/// The runs, groups of seeds first, with the numbers that can be judged.
-fn runs(report: &ComparisonReport) -> String {
-    let mut order: Vec<usize> = (0..report.runs.len()).collect();
-    order.sort_by_key(|at| !report.runs[*at].group); // stable
-    let known = |found: &ComparedDifference| found.verdict != UNKNOWN;
-    let judged: Vec<&ComparedMetric> =
-        report.metrics.iter().filter(|metric| metric.differences.iter().flatten().any(known)).collect();
-    let row = |at: &usize| {
-        let run = &report.runs[*at];
-        let seeds: Vec<String> = run.seeds.iter().map(u64::to_string).collect();
-        let fixed = words([&(at + 1).to_string(), &run.name, &run.run, &seeds.join(", ")]);
-        let values = judged
-            .iter()
-            .take(FIRST)
-            .map(|metric| metric.values.get(*at).and_then(Option::as_ref).map_or_else(|| "–".to_owned(), sure));
-        fixed.into_iter().chain(values).collect::<Vec<String>>()
-    };
-    let rows: Vec<Vec<String>> = order.iter().map(row).collect();
-    let header = words(["", "Experiment", "Run", "Seeds"]).into_iter();
-    let header: Vec<String> = header.chain(judged.iter().take(FIRST).map(|metric| metric.name.clone())).collect();
-    let groups = report.runs.iter().filter(|run| run.group).count();
-    if report.runs.len() < 2 {
-        return table("The trainings", &header, &rows);
-    }
-    let mut out = paragraph(
-        "Each run is held against the first. Intervals are of 95 %: of a single run those of other queries like these, which \
-         know nothing of other seeds; of a group of seeds those of the mean over its trainings.",
-    );
-    if groups == 0 {
-        out += &paragraph("No run has several seeds: what another training would give is not known.");
-    }
-    out + &table(
-        &format!("The runs: {}", shown(judged.len().min(FIRST), judged.len(), "numbers that can be judged")),
-        &header,
-        &rows,
-    )
-}
-
-/// Every number of a group.
-fn numbers(report: &ComparisonReport) -> String {
-    let row = |metric: &ComparedMetric| {
-        let value = metric.values.first().and_then(Option::as_ref).map_or_else(dash, sure);
-        words([&metric.name, &value])
-    };
-    let rows: Vec<Vec<String>> = report.metrics.iter().map(row).collect();
-    table("Means over the trainings, with 95 % t-intervals", &words(["Number", "Mean"]), &rows)
-}
-
 /// Of each run a table against the first.
 fn differences(report: &ComparisonReport) -> String {
     let header = words(["Number", "First run", "This run", "Difference [95 %]", "p", "Verdict"]);
     let mut out = String::new();
     if report.comparisons > 1 {
         out += &paragraph(&format!(
-            "{} differences, each judged by itself: of so many some seem real by chance. An interval that holds 0 is no \
-             difference.",
+            "{} differences, each judged by itself: of so many some seem real by chance. An interval that holds 0 leaves \
+             open whether there is a difference.",
             number(report.comparisons as f64, 0)
         ));
     }
     for at in 1..report.runs.len() {
-        let of = |metric: &ComparedMetric| {
-            let found = metric.differences.get(at)?.as_ref()?;
-            let value = |run: usize| metric.values.get(run)?.as_ref().map(sure);
-            let (first, this) = (value(0).unwrap_or_else(dash), value(at).unwrap_or_else(dash));
-            let p = found.p.map_or_else(dash, |p| format!("{p:.4}"));
-            Some((words([&metric.name, &first, &this, &how_much(found), &p, &found.verdict]), found.verdict != UNKNOWN))
-        };
-        let rows: Vec<(Vec<String>, bool)> = report.metrics.iter().filter_map(of).collect();
-        let (judged, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, judged)| *judged);
-        let rows = |rows: Vec<(Vec<String>, bool)>| rows.into_iter().map(|(row, _)| row).collect::<Vec<_>>();
-        let (judged, others) = (rows(judged), rows(others));
         let _ = write!(out, "<h3>{}</h3>", escape(&format!("{} against {}", report.label(at), report.label(0))));
+        let rows = |kind: Kind| -> Vec<Vec<String>> {
+            let of_kind = report.metrics.iter().filter(|metric| kind_of(metric, at) == Some(kind));
+            of_kind.filter_map(|metric| difference_row(metric, at)).collect()
+        };
+        let (judged, missing, others) = (rows(Kind::Judged), rows(Kind::Missing), rows(Kind::Other));
         if judged.is_empty() {
             out += &paragraph("No difference can be judged.");
         } else {
             out += &table("Differences that can be judged", &header, &judged);
         }
-        if !others.is_empty() {
-            let name = format!("Other numbers that differ: {}", others.len());
-            out += &details(&name, &table(&name, &header, &others));
+        for (name, rows) in [("Numbers that one of the two lacks", missing), ("Other numbers that differ", others)] {
+            if !rows.is_empty() {
+                let name = format!("{name}: {}", rows.len());
+                out += &details(&name, &table(&name, &header, &rows));
+            }
         }
         out += &whys(report, at);
     }
     out
 }
 
-fn dash() -> String {
+/// What can be said of a difference.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Which way is better, and how sure that is.
+    Judged,
+    /// Nothing: one run has no such number.
+    Missing,
+    /// That it differs: a count, a parameter, or a number without an interval.
+    Other,
+}
+
+fn kind_of(metric: &ComparedMetric, at: usize) -> Option<Kind> {
+    let found = metric.differences.get(at)?.as_ref()?;
+    Some(match found.verdict.as_str() {
+        "missing" => Kind::Missing,
+        UNKNOWN => Kind::Other,
+        _ if metric.higher_is_better.is_none() => Kind::Other,
+        _ => Kind::Judged,
+    })
+}
+
+fn difference_row(metric: &ComparedMetric, at: usize) -> Option<Vec<String>> {
+    let found = metric.differences.get(at)?.as_ref()?;
+    let value = |run: usize| metric.values.get(run).and_then(Option::as_ref).map_or_else(dash, sure);
+    let (first, this) = (value(0), value(at));
+    let p = found.p.map_or_else(dash, |p| format!("{p:.4}"));
+    Some(words([&metric.name, &first, &this, &how_much(found), &p, verdict(found)]))
+}
+
+/// The verdict in words: an interval that holds 0 does not say that two runs are the same.
+pub(crate) fn verdict(found: &ComparedDifference) -> &str {
+    if found.verdict == "same" && found.value != Some(0.0) { "not told apart" } else { &found.verdict }
+}
+
+pub(super) fn dash() -> String {
     "–".to_owned()
 }
 
@@ -186,7 +166,7 @@ fn whys(report: &ComparisonReport, at: usize) -> String {
 }
 
 fn specs(report: &ComparisonReport) -> String {
-    let mut out = if report.fields.is_empty() {
+    let mut out = if report.fields.iter().all(is_look) {
         paragraph("The specs are the same in every field.")
     } else {
         fields(report, "Fields of the spec that differ", &report.fields)
@@ -197,16 +177,25 @@ fn specs(report: &ComparisonReport) -> String {
     out
 }
 
+/// Whether a field says how a page is to look, which changes no number.
+fn is_look(field: &ComparedField) -> bool {
+    field.path.contains(".figures[")
+}
+
 fn fields(report: &ComparisonReport, caption: &str, fields: &[ComparedField]) -> String {
     let columns = report.runs.len().min(MOST_COLUMNS);
-    let caption = format!("{caption}: {}", shown(columns, report.runs.len(), "runs"));
+    let fields: Vec<&ComparedField> = fields.iter().filter(|field| !is_look(field)).collect();
+    let mut caption = format!("{caption}: {}", shown(fields.len(), fields.len(), "fields"));
+    if columns < report.runs.len() {
+        caption += &format!(", {}", shown(columns, report.runs.len(), "runs"));
+    }
     let header: Vec<String> =
         std::iter::once("Field".to_owned()).chain((0..columns).map(|at| report.label(at))).collect();
     let row = |field: &ComparedField| {
         let values = field.values.iter().take(columns).map(|value| value.as_ref().map_or_else(dash, in_short));
         std::iter::once(field.path.clone()).chain(values).collect::<Vec<String>>()
     };
-    table(&caption, &header, &fields.iter().map(row).collect::<Vec<_>>())
+    format!("<div class=\"specs\">{}</div>", table(&caption, &header, &fields.into_iter().map(row).collect::<Vec<_>>()))
 }
 
 /// A value of a spec, cut where it fills the page.
@@ -286,4 +275,43 @@ fn flipped(found: &ComparedFlips, images: &BTreeMap<(String, u64), Image>) -> Re
         out += "</li>";
     }
     Ok(out + "</ul>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use simpipe_artifact::ComparedRun;
+
+    #[test]
+    fn counts_and_missing_numbers_are_no_differences_that_can_be_judged() {
+        let metric = |verdict: &str, higher: Option<bool>| ComparedMetric {
+            higher_is_better: higher,
+            differences: vec![
+                None,
+                Some(ComparedDifference {
+                    value: Some(0.1),
+                    verdict: verdict.to_owned(),
+                    ..ComparedDifference::default()
+                }),
+            ],
+            ..ComparedMetric::default()
+        };
+        let kind = |verdict: &str, higher: Option<bool>| kind_of(&metric(verdict, higher), 1);
+        assert!(kind("same", Some(true)) == Some(Kind::Judged) && kind("same", None) == Some(Kind::Other));
+        assert!(kind("missing", Some(true)) == Some(Kind::Missing) && kind(UNKNOWN, Some(true)) == Some(Kind::Other));
+        let row = difference_row(&metric("same", Some(true)), 1).unwrap();
+        assert_eq!(row.last().map(String::as_str), Some("not told apart"));
+    }
+
+    #[test]
+    fn fields_of_the_figures_are_left_out_and_the_others_counted() {
+        let field = |path: &str| ComparedField { path: path.to_owned(), values: vec![None, None] };
+        let report = ComparisonReport {
+            runs: vec![ComparedRun::default(), ComparedRun::default()],
+            fields: vec![field("train.epochs"), field("report.figures[0]")],
+            ..ComparisonReport::default()
+        };
+        let page = specs(&report);
+        assert!(page.contains("1 of 1 fields shown") && !page.contains("figures["), "{page}");
+    }
 }

@@ -8,7 +8,7 @@ use super::sections::ranked;
 use crate::ReportData;
 use crate::cells::{percent, words};
 use crate::chart::number;
-use crate::classes::{Class, classes as all_classes};
+use crate::classes::{ByClass, Class};
 use crate::experiment;
 use crate::interval::wilson;
 
@@ -59,25 +59,40 @@ fn balance(data: &ReportData) -> String {
     ranked("Images", &words(["Class", "Training pool", "Index", "Embedded pool", "Training pool"]), rows, all)
 }
 
-/// Every class with what becomes of its queries, the worst first.
+/// Every class with what becomes of its queries, the worst first; those that the index lacks apart.
 pub(super) fn classes(data: &ReportData) -> String {
-    let all = all_classes(data);
-    if all.is_empty() {
+    let ByClass { known, lacking, queries } = ByClass::of(data);
+    if known.is_empty() && lacking.is_empty() {
         return paragraph("There are no queries.");
     }
+    let mut out = String::new();
+    if !known.is_empty() {
+        out += &paragraph(
+            "Accuracy is the share of a class's queries that are accepted with it, with Wilson's interval; recall@1 the share \
+             whose nearest other image has it. The worst are first.",
+        );
+        out += &group(data, &known, (&format!("Classes of {queries}"), "Accuracy"));
+    }
+    if !lacking.is_empty() {
+        out += &paragraph(
+            "Of a class that the index lacks no answer is right: refused is the share of queries that get none.",
+        );
+        out += &group(data, &lacking, (&format!("Classes that the index lacks, of {queries}"), "Refused"));
+    }
+    out
+}
+
+fn group(data: &ReportData, classes: &[Class], (caption, right): (&str, &str)) -> String {
     let row = |class: &Class| {
-        let (low, high) = wilson(class.accuracy, class.queries);
+        let (low, high) = wilson(class.right, class.queries);
         let interval = format!("{} to {}", percent(low), percent(high));
         let recall = class.recall_at_1.map_or_else(|| "–".to_owned(), percent);
         let instead = class.instead_in_words(data);
         let queries = count(class.queries);
-        let cells = words([data.class(class.label), &queries, &percent(class.accuracy), &interval, &recall, &instead]);
-        (cells, class.accuracy)
+        let cells = words([data.class(class.label), &queries, &percent(class.right), &interval, &recall, &instead]);
+        (cells, class.right)
     };
-    let rows = all.iter().take(MOST).map(row).collect();
-    let header = ["Class", "Queries", "Accuracy", "95 % interval", "Recall@1", "Most given instead", "Accuracy"];
-    paragraph(
-        "Accuracy is the share of a class's queries that are accepted with it, with Wilson's interval; recall@1 the share \
-         whose nearest other image has it. The worst are first.",
-    ) + &ranked("Classes of queries", &words(header), rows, all.len())
+    let rows = classes.iter().take(MOST).map(row).collect();
+    let header = ["Class", "Queries", right, "95 % interval", "Recall@1", "Most given instead", right];
+    ranked(caption, &words(header), rows, classes.len())
 }

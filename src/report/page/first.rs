@@ -5,12 +5,12 @@ use std::fmt::Write;
 use super::Section;
 use super::html::{bar, details, escape, facts, name, paragraph, prose, shown, table, table_with};
 use crate::cells::{percent, words};
-use crate::classes::{Class, classes};
+use crate::classes::{ByClass, Class};
 use crate::evaluation::ends;
 use crate::headline::{CANDIDATES, candidate_rows, in_words};
 use crate::raw::RawPixels;
 use crate::rows::{headline_rows, methods};
-use crate::{Baselines, Candidate, Finding, Judgement, ReportData, Shown, measured};
+use crate::{Baselines, Candidate, Finding, Judgement, ReportData, Shown, measured, untrained};
 
 /// Classes on the first screen.
 const WORST: usize = 5;
@@ -72,7 +72,7 @@ fn best(candidate: Option<&Candidate>) -> String {
 fn beside(data: &ReportData, baselines: Option<&Baselines>) -> String {
     let mut out = String::from("<h3>Beside baselines</h3>");
     if let Some(file) = &data.baseline {
-        let (header, rows) = measured::compared(file);
+        let (header, rows) = measured::compared(data, file);
         out += &table("The embedding and what needs no training", &header, &rows);
         for (better, text) in measured::gains(file) {
             let _ = write!(out, "<p{}>{}</p>", if better { "" } else { " class=\"flaw\"" }, prose(&text));
@@ -91,24 +91,36 @@ fn beside(data: &ReportData, baselines: Option<&Baselines>) -> String {
     out
 }
 
-/// The classes that fail most.
+/// The classes that fail most, of either group.
 fn worst(data: &ReportData) -> String {
-    let out = String::from("<h3>What fails</h3>");
-    let all = classes(data);
-    if all.is_empty() {
+    let mut out = String::from("<h3>What fails</h3>");
+    let ByClass { known, lacking, queries } = ByClass::of(data);
+    if known.is_empty() && lacking.is_empty() {
         return out + "<p>There are no queries.</p>";
     }
-    let row = |class: &Class| {
-        let cells = words([data.class(class.label), &percent(class.accuracy), &class.instead_in_words(data)]);
-        (cells, bar(class.accuracy))
-    };
-    let rows: Vec<_> = all.iter().take(WORST).map(row).collect();
-    let caption = format!("Worst classes: {}", shown(rows.len(), all.len(), "classes"));
-    out + &table_with(&caption, &words(["Class", "Accuracy", "Given instead", ""]), &rows)
-        + "<p><a href=\"#classes\">All classes</a></p>"
+    let groups: [(&str, &str, &[Class]); 2] =
+        [("Worst classes", "Accuracy", &known), ("Worst classes that the index lacks", "Refused", &lacking)];
+    for group in groups.into_iter().filter(|group| group.2.iter().any(|class| class.right < 1.0)) {
+        out += &failing(data, group, &queries);
+    }
+    if known.iter().chain(&lacking).all(|class| class.right == 1.0) {
+        out += &paragraph(&format!("Nothing: of {queries} every one is answered right."));
+    }
+    out + "<p><a href=\"#classes\">All classes</a></p>"
 }
 
-/// What a reader must know, flaws first.
+/// The worst of some classes, none that does not fail.
+fn failing(data: &ReportData, (title, right, classes): (&str, &str, &[Class]), queries: &str) -> String {
+    let row = |class: &Class| {
+        let cells = words([data.class(class.label), &percent(class.right), &class.instead_in_words(data)]);
+        (cells, bar(class.right))
+    };
+    let rows: Vec<_> = classes.iter().filter(|class| class.right < 1.0).take(WORST).map(row).collect();
+    let caption = format!("{title}: {}; {queries}", shown(rows.len(), classes.len(), "classes"));
+    table_with(&caption, &words(["Class", right, "Given instead", ""]), &rows)
+}
+
+/// What a reader must know: that there was no training, then flaws, then the rest.
 fn findings(findings: &[Finding]) -> String {
     if findings.is_empty() {
         return paragraph("There are no queries, so there are no numbers.");
@@ -120,7 +132,9 @@ fn findings(findings: &[Finding]) -> String {
         flaws => format!("{flaws} findings make figures look better than they are."),
     });
     out.push_str("<ul class=\"findings\">");
-    for finding in findings.iter().filter(|one| one.flaw).chain(findings.iter().filter(|one| !one.flaw)) {
+    let mut ranked: Vec<&Finding> = findings.iter().collect();
+    ranked.sort_by_key(|one| (one.name != untrained::NAME, !one.flaw)); // stable
+    for finding in ranked {
         let (class, mark) = if finding.flaw { (" class=\"flaw\"", "<b>⚠ Flaw.</b> ") } else { ("", "") };
         let _ = write!(out, "<li{class}>{mark}{}</li>", prose(&finding.text));
     }

@@ -108,7 +108,11 @@ fn table_of<'a>(
         count += 1;
         out.push_str("<tr>");
         for (at, cell) in cells.iter().enumerate() {
-            let (open, close) = if at == 0 { ("<th scope=\"row\">", "</th>") } else { ("<td>", "</td>") };
+            let (open, close) = match at {
+                0 => ("<th scope=\"row\">", "</th>"),
+                _ if is_interval(cell) => ("<td class=\"interval\">", "</td>"),
+                _ => ("<td>", "</td>"),
+            };
             let _ = write!(out, "{open}{}{close}", name(cell));
         }
         if !last.is_empty() {
@@ -118,6 +122,12 @@ fn table_of<'a>(
     }
     out.push_str("</tbody></table></div>");
     out + &on_paper(ON_PAPER, count, "rows")
+}
+
+/// Whether a cell is a number with its interval, which stands on one line.
+fn is_interval(cell: &str) -> bool {
+    let numbers = |c: char| c.is_ascii_digit() || ".,+-−[]() to%".contains(c);
+    cell.contains(['[', '(']) && cell.chars().any(|c| c.is_ascii_digit()) && cell.chars().all(numbers)
 }
 
 /// What is said on paper of a list that is longer than what is printed of it.
@@ -163,6 +173,20 @@ mod tests {
         assert_eq!(prose("one ` alone"), "one ` alone");
         let table = table("a < b", &["<x>".to_owned()], &[vec!["</td><script>".to_owned()]]);
         assert!(!table.contains("<script>") && !table.contains("<x>") && table.contains("a &lt; b"), "{table}");
+    }
+
+    #[test]
+    fn an_interval_stands_on_one_line() {
+        for (cell, expected) in [
+            ("0.5123 [0.4801, 0.5402]", true),
+            ("−0.0080 (−0.0219 to 0.0037)", true),
+            ("0.5123", false),
+            ("cat (12)", false),
+        ] {
+            assert_eq!(is_interval(cell), expected, "{cell}");
+        }
+        let row = ["one", "0.5 [0.4, 0.6]"].map(str::to_owned).to_vec();
+        assert!(table("t", &[], &[row]).contains("<td class=\"interval\"><bdi>0.5 [0.4, 0.6]"));
     }
 
     #[test]

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 
 use super::confusion;
+use crate::chart::drawable;
 use crate::figure::body::{Body, Scatter};
 use crate::inline::{address, base64};
 use crate::mark::thumbnail;
-use crate::text::drawable;
+use crate::text;
 use crate::{ReportData, Shown, svg, theme};
 use simpipe_artifact::{Image, ImageShape, MatchRow};
 
@@ -39,7 +40,7 @@ pub(super) fn data(data: &ReportData, figures: &[Shown]) -> String {
     let ids: BTreeSet<u64> = maps.iter().flat_map(|(_, map, _)| &map.ids).chain(asked).copied().collect();
     let sheet = Sheet::of(data, ids.into_iter().collect());
     let all = json!({
-        "threshold": threshold(data),
+        "threshold": threshold(data, figures),
         "maps": maps.iter().map(|one| points(data, &sheet, one)).collect::<Vec<_>>(),
         "confusions": confusion::data(data, figures, &sheet),
         "shades": confusion::shades(),
@@ -64,7 +65,7 @@ pub(super) fn counts(values: impl Iterator<Item = u64>) -> String {
 }
 
 /// Every threshold, or some in equal steps, and the queries that they judge.
-fn threshold(data: &ReportData) -> Json {
+fn threshold(data: &ReportData, figures: &[Shown]) -> Json {
     let all = &data.thresholds;
     let total = all.distance.len();
     if total < 2 || data.lacks("calibration") {
@@ -82,6 +83,8 @@ fn threshold(data: &ReportData) -> Json {
         "larger": data.calibration.distance_metric.larger_is_nearer(),
         "used": data.cutpoint().map(|(_, cutpoint)| cutpoint.distance),
         "of": total,
+        "asked": data.calibration.queries,
+        "charts": charts(figures),
         "distance": of(&all.distance),
         "metrics": metrics,
         "counts": judged,
@@ -93,10 +96,26 @@ fn threshold(data: &ReportData) -> Json {
     })
 }
 
+/// Charts that a threshold is a place of: the numbers of its two axes there, by name, and where the plane lies.
+fn charts(figures: &[Shown]) -> Vec<Json> {
+    let axes = |file: &str| match file.split_once('-').map_or("", |(_, name)| name) {
+        "metrics-over-distance.png" | "distance-histogram.png" => Some(["distance", ""]),
+        "precision-recall.png" => Some(["recall", "precision"]),
+        _ => None,
+    };
+    let chart = |(at, shown): (usize, &Shown)| {
+        let axes = axes(&shown.file)?;
+        let (plane, x, y) = shown.figure.plane()?;
+        let [x, y] = [x, y].map(|axis| drawable(axis.range.clone())).map(|range| [range.start, range.end]);
+        Some(json!({ "figure": at + 1, "axes": axes, "plane": [plane.x, plane.y, plane.w, plane.h], "x": x, "y": y }))
+    };
+    figures.iter().enumerate().filter_map(chart).collect()
+}
+
 /// The points of a map with their classes, and what became of those that are queries.
 fn points(data: &ReportData, sheet: &Sheet, (figure, map, title): &(usize, &Scatter, &str)) -> Json {
     let rows: BTreeMap<u64, &MatchRow> = data.matches.0.iter().map(|row| (row.query_id, row)).collect();
-    let name = |label: &i32| drawable(data.class(*label)).into_owned();
+    let name = |label: &i32| text::drawable(data.class(*label)).into_owned();
     let overlap = data.overlap();
     // 0: no query, 1: right, 2: wrong, 3: no match.
     let verdict = |id: &u64| match rows.get(id) {

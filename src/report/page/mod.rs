@@ -4,6 +4,7 @@
 //! or path enters it.
 
 mod answers;
+mod beside_runs;
 mod chart;
 pub(super) mod comparison;
 mod confusion;

@@ -16,7 +16,7 @@ const page = (() => {
     return element;
   };
   const digits = (value, count = 4) => (Number.isFinite(value) ? value.toFixed(count) : "–");
-  const share = (part, whole) => (whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "–");
+  const part = (some, whole) => (whole > 0 ? `${((100 * some) / whole).toFixed(1)} %` : "–");
 
   // A small image of the sheet.
   const draw_tile = (canvas, tile) => {
@@ -36,6 +36,39 @@ const page = (() => {
   });
   addEventListener("afterprint", () => closed.forEach((one) => (one.open = false)));
 
+  const WORDS = {
+    npv: "rejections that are right (npv)", fpr: "false positive rate (fpr)", far: "false acceptance rate (far)",
+    frr: "false rejection rate (frr)", tpr: "true positive rate (tpr)", dir: "detection and identification rate (dir)",
+    binary_accuracy: "accepted with the right label (binary_accuracy)",
+  };
+
+  const drawn = (tag, attributes) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    return element;
+  };
+
+  // Marks the threshold in a chart: a rule across it, or a ring on its curve. Gives what moves the mark.
+  function followed({ figure, axes, plane, x, y }) {
+    const svg = document.querySelector(`#figure-${figure} .plot > svg`);
+    if (!svg) return null;
+    const [left, top, width, height] = plane;
+    const rule = axes[1] === "";
+    const look = { stroke: "#b34200", "stroke-width": 4, fill: "none" };
+    const mark = rule ? drawn("line", { y1: top, y2: top + height, ...look }) : drawn("circle", { r: 15, ...look });
+    return (value) => {
+      mark.remove();
+      if (!value) return;
+      const across = left + ((value(axes[0]) - x[0]) / (x[1] - x[0])) * width;
+      if (rule) for (const end of ["x1", "x2"]) mark.setAttribute(end, across);
+      else {
+        mark.setAttribute("cx", across);
+        mark.setAttribute("cy", top + height - ((value(axes[1]) - y[0]) / (y[1] - y[0])) * height);
+      }
+      svg.append(mark);
+    };
+  }
+
   function threshold(data) {
     const place = document.getElementById("threshold");
     if (!place || !data) return;
@@ -51,13 +84,17 @@ const page = (() => {
       return best;
     };
     const first = data.used === null ? 0 : nearest(data.used);
-    const slider = make("input", { type: "range", min: 0, max: distance.length - 1, value: first, "aria-label": data.what });
+    // The slider moves by distance, whichever distances there are; arrow keys go from one threshold to the next.
+    const last = distance.length - 1, span = distance[last] - distance[0] || 1;
+    const share = (at) => (distance[at] - distance[0]) / span;
+    let at = first;
+    const slider = make("input", { type: "range", min: 0, max: 1, step: "any", value: share(at), "aria-label": data.what });
     const said = make("output", { for: "threshold-slider" });
     slider.id = "threshold-slider";
     const list = make("dl");
     const back = make("button", { type: "button" }, "Back to the cutpoint in use");
     const accepts = (value, at) => (data.larger ? value >= distance[at] : value <= distance[at]);
-    const judged = (at) => {
+    const judged = () => {
       let accepted = 0, right = 0;
       queries.distance.forEach((value, query) => {
         if (!accepts(value, at)) return;
@@ -66,28 +103,46 @@ const page = (() => {
       });
       return { accepted, right, all: queries.distance.length };
     };
+    // What a number is a share of: of nothing it is not known.
+    const below = (name) => ({
+      precision: tp[at] + fp[at], npv: tn[at] + fn[at], fpr: fp[at] + tn[at], far: data.asked - tp[at] - fn[at],
+      recall: tp[at] + fn[at], tpr: tp[at] + fn[at], frr: tp[at] + fn[at], f1: 2 * tp[at] + fp[at] + fn[at],
+    })[name] ?? data.asked;
+    const charts = data.charts.map(followed).filter(Boolean);
     const show = () => {
-      const at = Number(slider.value);
       said.textContent = digits(distance[at], 6);
       slider.setAttribute("aria-valuetext", said.textContent);
-      const all = tp[at] + fp[at] + tn[at] + fn[at];
-      const { accepted, right, all: asked } = judged(at);
-      const rows = metrics.map(([name, values]) => [`Calibration: ${name}`, digits(values[at])]);
-      if (all > 0) rows.push(["Calibration: rejected", share(tn[at] + fn[at], all)]);
+      const { accepted, right, all: asked } = judged();
+      const value = (name) => metrics.find(([one]) => one === name)?.[1][at] ?? distance[at];
+      const rows = metrics.map(([name, values]) => [`Calibration: ${WORDS[name] ?? name}`, below(name) > 0 ? digits(values[at]) : "–"]);
+      // Not by adding up: a wrong label may count as accepted and as missed.
+      if (data.asked > 0) rows.push(["Calibration: rejected", part(data.asked - tp[at] - fp[at], data.asked)]);
       if (asked > 0) {
-        rows.push(["Queries accepted", share(accepted, asked)], ["Of these right", share(right, accepted)]);
-        rows.push(["Queries with their own class", share(right, asked)]);
+        rows.push(["Queries accepted", part(accepted, asked)], ["Of these right", part(right, accepted)]);
+        rows.push(["Queries with their own class", part(right, asked)]);
       }
-      list.replaceChildren(...rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+      list.replaceChildren(...rows.map(([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text))));
+      charts.forEach((move) => move(at === first ? null : value));
     };
     // Confusion matrices follow: told whether a query is accepted, or nothing where the threshold is that in use.
     const follow = () => {
-      const at = Number(slider.value);
       const accepted = at === first ? null : (query) => accepts(queries.distance[query], at);
       document.dispatchEvent(new CustomEvent("threshold", { detail: accepted }));
     };
-    slider.addEventListener("input", () => { show(); follow(); });
-    back.addEventListener("click", () => { slider.value = first; show(); follow(); });
+    const go = (to) => {
+      at = Math.min(Math.max(to, 0), last);
+      slider.value = share(at);
+      show();
+      follow();
+    };
+    slider.addEventListener("input", () => go(nearest(distance[0] + slider.value * span)));
+    slider.addEventListener("keydown", (event) => {
+      const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+      if (!by || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      go(at + by);
+    });
+    back.addEventListener("click", () => go(first));
     const of = `${distance.length} of ${data.of} thresholds, ${queries.distance.length} of ${data.queries.of} queries.`;
     place.append(make("div", { class: "panel" },
       make("h3", {}, "Move the threshold"),
@@ -96,6 +151,8 @@ const page = (() => {
     show();
   }
 
+  // Marks that a legend names at most.
+  const MOST_NAMED = 24;
   const VERDICTS = ["not a query", "right", "wrong", "no match"];
 
   function projector(data, looks) {
@@ -129,15 +186,15 @@ const page = (() => {
 
     // A mark of each look, drawn once and mixed into the picture for each point: ten times as fast as drawing copies of it.
     const ratio = () => window.devicePixelRatio || 1;
+    const radius = () => (total > 3000 ? 3.5 : 5.5) * ratio();
     let stamps = new Map();
     const stamp = (shape, ink) => {
       const key = `${shape} ${ink}`;
       if (!stamps.has(key)) {
-        const radius = (total > 3000 ? 3.5 : 5.5) * ratio();
-        const side = Math.ceil(radius * 2.4);
+        const side = Math.ceil(radius() * 2.4);
         const made = make("canvas", { width: side, height: side });
         const pen = made.getContext("2d", { willReadFrequently: true });
-        pen.setTransform(radius, 0, 0, radius, side / 2, side / 2);
+        pen.setTransform(radius(), 0, 0, radius(), side / 2, side / 2);
         pen.globalAlpha = 0.85;
         pen.fillStyle = ink;
         pen.fill(new Path2D(looks.shapes[shape]), looks.rules[shape]);
@@ -151,15 +208,38 @@ const page = (() => {
       }
       return stamps.get(key);
     };
-    const mark = (at) => {
-      const kind = colour.value === "class" ? map.kind[at] : map.given[at];
-      if (colour.value === "prediction" && kind === NONE) return stamp(6, looks.none);
-      if (colour.value !== "correctness") {
-        const label = Math.max(data.look[kind], 0);
-        return stamp((label + Math.floor(label / 10)) % 10, looks.colours[label % 10]);
-      }
+    // The shape, the colour and the name of what a point shows.
+    const look = (at) => {
       const verdict = map.verdict[at];
-      return stamp([5, 0, 7, 6][verdict], [looks.none, looks.right, looks.wrong, looks.none][verdict]);
+      const shown = [[5, looks.none], [0, looks.right], [7, looks.wrong], [6, looks.none]][verdict];
+      const kind = colour.value === "class" ? map.kind[at] : map.given[at];
+      if (colour.value === "correctness") return [...shown, VERDICTS[verdict]];
+      // A query without a match has no prediction, and what is not a query neither.
+      if (kind === NONE) return verdict === 0 ? [5, looks.none, VERDICTS[0]] : [6, looks.none, VERDICTS[3]];
+      const label = Math.max(data.look[kind], 0);
+      return [(label + Math.floor(label / 10)) % 10, looks.colours[label % 10], data.classes[kind]];
+    };
+    const mark = (at) => {
+      const [shape, ink] = look(at);
+      return stamp(shape, ink);
+    };
+    const legend = make("ul", { class: "legend", "aria-label": "Marks on the map" });
+    const explain = () => {
+      const kinds = new Map();
+      for (const at of visible) {
+        const [shape, ink, name] = look(at), key = `${shape} ${ink} ${name}`;
+        const kind = kinds.get(key) ?? { shape, ink, name, count: 0 };
+        kind.count += 1;
+        kinds.set(key, kind);
+      }
+      const ranked = [...kinds.values()].sort((one, other) => other.count - one.count);
+      legend.replaceChildren(...ranked.slice(0, MOST_NAMED).map(({ shape, ink, name, count }) => {
+        const sign = drawn("svg", { viewBox: "-1.2 -1.2 2.4 2.4", width: 14, height: 14, "aria-hidden": "true" });
+        sign.append(drawn("path", { d: looks.shapes[shape], "fill-rule": looks.rules[shape], fill: ink }));
+        return make("li", {}, sign, `${name}: ${count}`);
+      }));
+      const more = ranked.length - MOST_NAMED;
+      if (more > 0) legend.append(make("li", {}, `and ${more} more classes`));
     };
 
     const [west, east, south, north] = data.range;
@@ -204,12 +284,13 @@ const page = (() => {
         context.lineTo(...place(other));
         context.stroke();
       }
-      context.lineWidth = 2 * ratio();
-      context.strokeStyle = "#1c212b";
-      for (const at of current < 0 ? chosen : [current, ...chosen]) {
+      // Rings of chosen points are thin and close, so that many of them hide no other point.
+      const rings = chosen.map((at) => [at, radius() + 1, 1]);
+      for (const [at, wide, line] of current < 0 ? rings : [...rings, [current, 9 * ratio(), 2]]) {
         const [x, y] = place(at);
+        context.lineWidth = line * ratio();
         context.beginPath();
-        context.arc(x, y, 9 * ratio(), 0, 2 * Math.PI);
+        context.arc(x, y, wide, 0, 2 * Math.PI);
         context.stroke();
       }
       if (lasso) {
@@ -235,6 +316,7 @@ const page = (() => {
       if (!visible.includes(current)) current = -1;
       const more = data.left_out ? `, ${data.left_out} more hold no numbers` : "";
       status.textContent = `${visible.length} of ${total} points${more}`;
+      explain();
       draw();
     };
     const size = () => {
@@ -367,12 +449,12 @@ const page = (() => {
       URL.revokeObjectURL(link.href);
     });
     save.hidden = true;
-    colour.addEventListener("change", () => { pictures = null; draw(); });
+    colour.addEventListener("change", () => { pictures = null; explain(); draw(); });
     filter.addEventListener("change", choose);
     search.addEventListener("input", choose);
     section.querySelector(".plot").after(make("div", { class: "panel" },
       make("label", {}, "Colour", colour), make("label", {}, "Show", filter), make("label", {}, "Class", search), make("label", {}, round, "Drag to choose points"),
-      button("Class of the point alone, or all", isolate), button("Whole map", whole), button("Choose all shown", () => take([...visible])), save, status,
+      button("Isolate class", isolate), button("Whole map", whole), button("Choose all shown", () => take([...visible])), save, status, legend,
       canvas, make("div", { class: "hover" }, small, words), near,
       make("p", { class: "muted" }, "Drag to move, wheel to zoom once the map has the focus, hold shift and drag round points to choose them; lines lead to what is nearest in the embedding itself.")));
     new ResizeObserver(size).observe(canvas);

@@ -3,13 +3,15 @@
 use super::html::{bar, details, escape, facts, paragraph, shown, table, table_with};
 use super::{Pictures, Section, chart, details as lists, hubs, per_class};
 use crate::cells::{self, words};
-use crate::chart::short;
+use crate::chart::{number, short};
 use crate::evaluated::Evaluated;
 use crate::evaluation;
 use crate::experiment::{self, LAYERS};
 use crate::figure::Part;
+use crate::interval::counts_all;
 use crate::rows;
 use crate::{ReportData, ReportError, Shown};
+use simpipe_artifact::HistoryRow;
 
 /// All of them, each with the figures that belong there.
 pub(super) fn sections(data: &ReportData, figures: &[Shown], pictures: &Pictures) -> Result<Vec<Section>, ReportError> {
@@ -47,19 +49,27 @@ fn training(data: &ReportData) -> String {
     };
     let rates = data.history.0.first().zip(data.history.0.last());
     if let Some((first, last)) = rates {
-        out += &paragraph(&format!(
-            "The learning rate goes from {} at step {} to {} at step {}.",
-            short(first.learning_rate),
-            first.step,
-            short(last.learning_rate),
-            last.step
-        ));
+        out += &paragraph(&learning_rate(data, first, last));
     }
     if let Some(rows) = experiment::layers(&data.model.summary) {
         let layers = table(&format!("The network, {} layers", rows.len()), &words(LAYERS), &rows);
         out += &details("Layers of the network", &layers);
     }
     out
+}
+
+/// From where to where it goes; of one that never changes its value alone.
+fn learning_rate(data: &ReportData, first: &HistoryRow, last: &HistoryRow) -> String {
+    if data.history.0.iter().all(|row| row.learning_rate == first.learning_rate) {
+        return format!("The learning rate is {} throughout.", short(first.learning_rate));
+    }
+    format!(
+        "The learning rate goes from {} at step {} to {} at step {}.",
+        short(first.learning_rate),
+        number(first.step as f64, 0),
+        short(last.learning_rate),
+        number(last.step as f64, 0)
+    )
 }
 
 fn calibration(data: &ReportData) -> String {
@@ -69,8 +79,8 @@ fn calibration(data: &ReportData) -> String {
     let calibration = &data.calibration;
     let mut out = paragraph(&format!(
         "{} over {} queries, {} matcher with k = {}, {} counting. A match is a {} distance at or below the cutpoint's.",
-        calibration.metric,
-        crate::chart::number(calibration.queries as f64, 0),
+        rows::metric_in_words(&calibration.metric),
+        number(calibration.queries as f64, 0),
         calibration.matcher,
         calibration.k,
         calibration.counting,
@@ -80,6 +90,10 @@ fn calibration(data: &ReportData) -> String {
     out += &table("Cutpoints", &header, &rows);
     if !calibration.unreachable.is_empty() {
         out += &paragraph(&format!("No threshold reaches: {}.", calibration.unreachable.join(", ")));
+    }
+    let counted = counts_all(data);
+    if !counted.is_empty() {
+        out += &paragraph(&counted.trim_start().replacen("All", "At each threshold all", 1));
     }
     out + "<div id=\"threshold\"></div>"
 }
@@ -96,7 +110,8 @@ fn matches(data: &ReportData) -> String {
     for found in &data.further_matches {
         let numbers: Vec<(String, f64)> =
             found.metrics.iter().filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect();
-        let caption = format!("{}: {} queries of {} classes", found.stage, found.queries, found.classes.len());
+        let [queries, classes] = [found.queries, found.classes.len() as u64].map(|count| number(count as f64, 0));
+        let caption = format!("{}: {queries} queries of {classes} classes", found.stage);
         out += &details(&caption, &facts(&caption, &valued(&numbers)));
     }
     out
@@ -136,4 +151,24 @@ pub(super) fn ranked(what: &str, header: &[String], rows: Vec<(Vec<String>, f64)
     let caption = format!("{what}: {}", shown(rows.len(), of, "classes"));
     let rows: Vec<_> = rows.into_iter().map(|(cells, share)| (cells, bar(share))).collect();
     table_with(&caption, header, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    #[test]
+    fn a_learning_rate_that_never_changes_goes_nowhere() {
+        let mut data = synthetic::small();
+        let said = |data: &ReportData| learning_rate(data, &data.history.0[0], data.history.0.last().unwrap());
+        assert_eq!(said(&data), "The learning rate is 0.002 throughout.");
+        data.history.0.last_mut().unwrap().learning_rate = 0.001;
+        assert_eq!(said(&data), "The learning rate goes from 0.002 at step 1 to 0.001 at step 60.");
+    }
+
+    #[test]
+    fn a_metric_that_begins_a_sentence_has_a_capital() {
+        assert!(calibration(&synthetic::small()).starts_with("<p>F1 over 12 queries, nearest matcher"));
+    }
 }

@@ -78,7 +78,34 @@ fn figure((at, (drawn, svg)): (usize, &(Drawn, String))) -> String {
     let (number, title) = (at + 1, escape(&drawn.title));
     let mut out = format!("<article class=\"figure\" id=\"figure-{number}\" aria-labelledby=\"title-{number}\">");
     let _ = write!(out, "<h3 id=\"title-{number}\">{title}</h3>");
+    // An empty chart says nothing that its words don't.
+    if drawn.alt.starts_with("An empty chart") {
+        return out + &paragraph(&drawn.alt.replacen("An empty chart", "Not there", 1)) + "</article>";
+    }
+    let _ = write!(out, "<p class=\"muted\">{}</p>", escape(&drawn.subtitle));
     let _ = write!(out, "<div class=\"plot\" role=\"group\" tabindex=\"0\" aria-label=\"{title}\">{svg}</div>");
     let _ = write!(out, "<p>{}</p></article>", escape(&drawn.reading));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn what_marks_mean_stands_above_a_chart_and_an_empty_one_is_words() {
+        let drawn = |alt: &str| Drawn {
+            title: "Parallel coordinates".to_owned(),
+            subtitle: "the best is orange".to_owned(),
+            alt: alt.to_owned(),
+            reading: "Read it.".to_owned(),
+            numbers: BTreeMap::new(),
+        };
+        let page = figure((0, &(drawn("3 lines"), "<svg></svg>".to_owned())));
+        assert!(page.contains("the best is orange</p><div class=\"plot\""), "{page}");
+        let page = figure((0, &(drawn("An empty chart: no trial is finished"), "<svg></svg>".to_owned())));
+        assert!(page.contains("<p>Not there: no trial is finished</p>") && !page.contains("<svg"), "{page}");
+    }
 }

@@ -154,6 +154,7 @@ fn what_is_not_plugged_in_is_said_on_the_page() {
 #[test]
 fn of_many_classes_a_part_is_listed_and_the_rest_counted() {
     let mut data = synthetic::with(2000, 3000, ImageShape { height: 4, width: 4, channels: 1 });
+    data.index.label = (0..2000).collect();
     data.images.retain(|id, _| *id < 1200);
     let figures =
         [FigureSpec::Projection(Projection { method: Method::Pca, size: 200, ..simpipe_base::param::defaults() })];

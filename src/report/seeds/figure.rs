@@ -35,7 +35,7 @@ pub(super) fn draw(report: &SeedsReport, path: &Path) -> Result<Drawn, ReportErr
         chart::legend(&mut canvas, 1600.0 - theme::MARGIN, theme::MARGIN + 4.0, &legend);
     }
     canvas.save(path)?;
-    Ok(described(&shown))
+    Ok(Drawn { subtitle, ..described(&shown) })
 }
 
 fn subtitle(report: &SeedsReport, shown: usize) -> String {
@@ -123,5 +123,5 @@ fn described(shown: &[&SeedsMetric]) -> Drawn {
         "{SPREADS} Dots that lie further apart than their bars are wide vary more with the training than with the images. A bar \
          that ends at the frame goes on beyond it: of few seeds the interval of the mean is wide."
     );
-    Drawn { title: TITLE.to_owned(), alt, reading, numbers }
+    Drawn { title: TITLE.to_owned(), subtitle: String::new(), alt, reading, numbers }
 }

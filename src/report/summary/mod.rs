@@ -5,14 +5,14 @@ use std::fmt::Write;
 use super::baseline::Baselines;
 use super::cells::{flatten, percent, value, words};
 use super::chart::number;
-use super::classes::{Class, SHOWN, classes};
+use super::classes::{ByClass, Class, SHOWN};
 use super::evaluation::evaluations;
 use super::experiment::{LAYERS, facts, layers, named};
 use super::findings::Finding;
 use super::headline::most_believable;
 use super::markdown::{escape, line, section, table};
 use super::raw::RawPixels;
-use super::rows::{cutpoints, headline_rows, methods};
+use super::rows::{cutpoints, headline_rows, methods, metric_in_words};
 use super::{Drawn, Judgement, ReportData};
 use simpipe_artifact::MatchInfo;
 
@@ -36,7 +36,7 @@ pub fn summary(
         compared(&mut page, baselines);
     }
     if let Some(file) = &data.baseline {
-        super::measured::section(&mut page, file);
+        super::measured::section(&mut page, data, file);
     }
     experiment(&mut page, data);
     calibration(&mut page, data);
@@ -117,7 +117,7 @@ fn calibration(page: &mut String, data: &ReportData) {
     let calibration = &data.calibration;
     let intro = format!(
         "{} over {} queries, {} matcher with k = {}, {} counting. A match is a {} distance at or below the cutpoint's.",
-        escape(&calibration.metric),
+        escape(&metric_in_words(&calibration.metric)),
         number(calibration.queries as f64, 0),
         escape(&calibration.matcher),
         calibration.k,
@@ -170,29 +170,36 @@ fn judged(page: &mut String, info: &MatchInfo, metrics: &[(String, f64)]) {
     table(page, &words(["Metric", "Value"]), &rows);
 }
 
-/// What fails: the classes of the queries, the worst first.
+/// What fails: the classes of the queries, the worst first; those that the index lacks apart.
 fn by_class(page: &mut String, data: &ReportData) {
-    let classes = classes(data);
-    if classes.is_empty() {
+    let ByClass { known, lacking, queries } = ByClass::of(data);
+    if known.is_empty() && lacking.is_empty() {
         return;
     }
     section(page, "Classes");
-    let (shown, all) = (classes.len().min(SHOWN), classes.len());
-    let intro = format!(
-        "{} of {} classes shown, the worst first. Accuracy is the share of a class's queries that are accepted with it, \
-         recall@1 the share whose nearest other image has it.",
-        number(shown as f64, 0),
-        number(all as f64, 0)
-    );
-    line(page, &intro);
+    line(page, &format!("Of {queries}."));
+    if !known.is_empty() {
+        let says = "Accuracy is the share of a class's queries that are accepted with it, recall@1 the share whose nearest \
+                    other image has it.";
+        of_group(page, data, &known, ("classes", says, "Accuracy"));
+    }
+    if !lacking.is_empty() {
+        let says = "There is no class to be given: a query is right if it is refused.";
+        of_group(page, data, &lacking, ("classes that the index lacks", says, "Refused"));
+    }
+}
+
+fn of_group(page: &mut String, data: &ReportData, classes: &[Class], (what, says, right): (&str, &str, &str)) {
+    let shown = number(classes.len().min(SHOWN) as f64, 0);
+    line(page, &format!("{shown} of {} {what} shown, the worst first. {says}", number(classes.len() as f64, 0)));
     let row = |class: &Class| {
         let instead = class.instead_in_words(data);
         let recall = class.recall_at_1.map_or_else(|| "–".to_owned(), percent);
         let queries = number(class.queries as f64, 0);
-        words([data.class(class.label), &queries, &percent(class.accuracy), &recall, &instead])
+        words([data.class(class.label), &queries, &percent(class.right), &recall, &instead])
     };
     let rows: Vec<Vec<String>> = classes.iter().take(SHOWN).map(row).collect();
-    table(page, &words(["Class", "Queries", "Accuracy", "Recall@1", "Most given instead"]), &rows);
+    table(page, &words(["Class", "Queries", right, "Recall@1", "Most given instead"]), &rows);
 }
 
 #[cfg(test)]

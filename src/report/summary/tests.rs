@@ -11,6 +11,7 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/
 fn page(data: &ReportData) -> String {
     let drawn = Drawn {
         title: "A | title".to_owned(),
+        subtitle: String::new(),
         alt: "what [is] seen".to_owned(),
         reading: "How to read it.".to_owned(),
         numbers: BTreeMap::new(),
@@ -139,6 +140,7 @@ fn of_many_classes_the_worst_are_listed_and_the_rest_counted() {
         row.matched = row.label != 77;
         row.predicted = Some(row.label);
     }
+    data.index.label = (0..100).collect();
     let page = page(&data);
     assert!(page.contains("20 of 100 classes shown, the worst first."), "{page}");
     let table = page.split("## Classes").nth(1).unwrap();
@@ -151,4 +153,15 @@ fn of_many_classes_the_worst_are_listed_and_the_rest_counted() {
         "{table}"
     );
     assert!(table.contains("| Unknown |"), "{table}");
+}
+
+#[test]
+fn classes_that_the_index_lacks_are_right_where_they_are_refused() {
+    let mut data = synthetic::small();
+    data.index.label.iter_mut().for_each(|label| *label %= 9);
+    data.matches.0[9].matched = false;
+    let page = page(&data);
+    assert!(page.contains("Of 12 queries that are not in the index.\n\n9 of 9 classes shown"), "{page}");
+    let (_, lacking) = page.split_once("1 of 1 classes that the index lacks shown, the worst first.").unwrap();
+    assert!(lacking.contains("| Class | Queries | Refused |") && lacking.contains("| Class 9 | 1 | 100.0 % | – | – |"));
 }

@@ -4,6 +4,7 @@
 //! No style sheet and no `style` attribute is in it: a page's policy allows neither. The width of every word is written
 //! down, so that a reader without the font sees the same picture.
 
+mod legend;
 mod shapes;
 mod words;
 
@@ -25,7 +26,8 @@ pub(super) use shapes::{fill_rule, outline};
 /// # Errors
 /// If an image in it can't be encoded.
 pub(super) fn svg(canvas: &Canvas, position: usize, alt: &str) -> Result<String, ReportError> {
-    let marks = canvas.marks();
+    let lowered = legend::lowered(canvas.marks());
+    let marks = lowered.as_slice();
     let top = marks.iter().map(upper_end).fold(canvas.height(), f64::min).max(0.0).floor();
     let mut out = String::new();
     put(

@@ -46,7 +46,7 @@ pub(super) fn draw(report: &SweepReport) -> Result<(Canvas, Drawn), ReportError>
         chart::legend(&mut canvas, right, theme::MARGIN + 4.0, &entries);
     }
     let drawn = described(report, title, &ranked);
-    Ok((canvas, drawn))
+    Ok((canvas, Drawn { subtitle, ..drawn }))
 }
 
 fn value(trial: &SweepTrial, objective: usize) -> Option<f64> {
@@ -155,6 +155,7 @@ fn described(report: &SweepReport, title: String, ranked: &[&SweepTrial]) -> Dra
     };
     Drawn {
         title,
+        subtitle: String::new(),
         alt,
         reading:
             "Which point of the front is wanted is a question of what the objectives are worth; every other point is \

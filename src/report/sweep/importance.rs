@@ -44,7 +44,7 @@ pub(super) fn draw(report: &SweepReport) -> Result<(Canvas, Drawn), ReportError>
         legend(&mut canvas, &computed);
     }
     let drawn = described(title, &computed, &rows, &why(report));
-    Ok((canvas, drawn))
+    Ok((canvas, Drawn { subtitle, ..drawn }))
 }
 
 /// Parameters by the share of the first objective, and what is left at the end.
@@ -129,6 +129,7 @@ fn described(title: String, computed: &[&SweepImportance], rows: &[Row], why: &s
     }
     Drawn {
         title,
+        subtitle: String::new(),
         alt,
         reading: "The share of a forest's variance over the whole space that a parameter has alone (functional analysis of \
                   variance, Hutter et al. 2014). It says what mattered between the bounds that were chosen, and is only as \

@@ -55,7 +55,7 @@ pub(super) fn draw(report: &SweepReport, objective: usize) -> Result<(Canvas, Dr
         legend(&mut canvas, rows);
     }
     let drawn = described(report, title, rows);
-    Ok((canvas, drawn))
+    Ok((canvas, Drawn { subtitle, ..drawn }))
 }
 
 /// What each row tried, in lines, with the room for it.
@@ -177,6 +177,7 @@ fn described(report: &SweepReport, title: String, rows: &[Row<'_>]) -> Drawn {
     }
     Drawn {
         title,
+        subtitle: String::new(),
         alt,
         reading:
             "Points whose bars overlap may change places with other seeds; the interval of one run says nothing of \

@@ -151,7 +151,7 @@ pub(crate) fn ranked(report: &SweepReport) -> Listed {
         cells.extend(on_rungs.then_some(epochs));
         let values = report.parameters.iter().zip(&trial.at).take(parameters);
         cells.extend(values.map(|(parameter, value)| {
-            value.map_or_else(|| "–".to_owned(), |value| value_words(&parameter.values, value))
+            value.map_or_else(|| "not set".to_owned(), |value| value_words(&parameter.values, value))
         }));
         cells
     };

@@ -16,7 +16,7 @@ const MOST_AXES: usize = 12;
 /// Lines on a picture: of more, some in equal steps from the best to the worst.
 const MOST_LINES: usize = 2000;
 /// How far lines of one name are spread, as a share of its room.
-const SPREAD: f64 = 0.6;
+const SPREAD: f64 = 0.24;
 /// How far below an axis lie the lines that have no value on it.
 const WITHOUT: f64 = 34.0;
 /// The lightest line, as a share of the scale of colours: lighter ones would be lost on white.
@@ -66,7 +66,7 @@ pub(super) fn draw(report: &SweepReport) -> Result<(Canvas, Drawn), ReportError>
         all_axes(&mut canvas, &lines, area);
     }
     let drawn = described(report, title, &lines);
-    Ok((canvas, drawn))
+    Ok((canvas, Drawn { subtitle, ..drawn }))
 }
 
 fn lines(report: &SweepReport) -> Lines<'_> {
@@ -156,7 +156,7 @@ fn all_axes(canvas: &mut Canvas, lines: &Lines<'_>, area: Area) {
         }
         ticks(canvas, axis, x, area, room);
         if is_missing(axis) {
-            boxed(canvas, "not there", x, area.y + area.h + WITHOUT, Pen::new(theme::SMALL, theme::MUTED));
+            boxed(canvas, "not set", x, area.y + area.h + WITHOUT, Pen::new(theme::SMALL, theme::MUTED));
         }
         // Neighbours in two rows, so that each has the room of two.
         let y = area.y - if at % 2 == 0 { 26.0 } else { 54.0 };
@@ -210,6 +210,7 @@ fn described(report: &SweepReport, title: String, lines: &Lines<'_>) -> Drawn {
     };
     Drawn {
         title,
+        subtitle: String::new(),
         alt,
         reading:
             "Dark lines that run through one place of an axis say that good points share it; dark lines everywhere \

@@ -42,7 +42,7 @@ pub(super) fn draw(report: &SweepReport) -> Result<(Canvas, Drawn), ReportError>
         legend(&mut canvas);
     }
     let drawn = described(title, &curves, &counts);
-    Ok((canvas, drawn))
+    Ok((canvas, Drawn { subtitle, ..drawn }))
 }
 
 /// The curve of each point, by the trial that began it; further seeds are no part of one.
@@ -128,6 +128,7 @@ fn described(title: String, curves: &BTreeMap<usize, Curve>, counts: &[String]) 
     };
     Drawn {
         title,
+        subtitle: String::new(),
         alt,
         reading:
             "Lines that cross say that the order of a short training is not that of a long one: then more should have \

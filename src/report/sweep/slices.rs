@@ -37,7 +37,7 @@ pub(super) fn draw(report: &SweepReport, objective: usize) -> Result<(Canvas, Dr
         }
     }
     let drawn = described(report, title, &points);
-    Ok((canvas, drawn))
+    Ok((canvas, Drawn { subtitle, ..drawn }))
 }
 
 fn subtitle(report: &SweepReport, points: usize, shown: usize, far: usize) -> String {
@@ -150,6 +150,7 @@ fn described(report: &SweepReport, title: String, points: &Points<'_>) -> Drawn 
     };
     Drawn {
         title,
+        subtitle: String::new(),
         alt,
         reading: "A trend across a panel is what the parameter does on average over all others; an even band says that it \
                   matters little here, and a best point at the edge that the range should go on. Short lines are means of a \

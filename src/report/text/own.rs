@@ -75,7 +75,7 @@ pub(super) fn in_use() -> Option<OwnFont> {
     IN_USE.get()
 }
 
-const DAMAGED: &str = "is no font, or a damaged one";
+const DAMAGED: &str = "is not a font, or is damaged";
 
 /// Whether text can be drawn with a file, before anything of it is kept.
 fn checked(bytes: &[u8]) -> Result<(), String> {
@@ -133,9 +133,9 @@ mod tests {
         for (bytes, words) in [
             (&b"wOF2...."[..], "is a WOFF2 file"),
             (b"wOFF....", "is a WOFF file"),
-            (b"", "is no font"),
-            (b"<html>", "is no font"),
-            (cut, "is no font"),
+            (b"", "is not a font"),
+            (b"<html>", "is not a font"),
+            (cut, "is not a font"),
             (face::THAI, "lacks letters"),
         ] {
             let error = OwnFont::read(bytes).unwrap_err();

@@ -147,9 +147,9 @@ mod tests {
             "{said:?}"
         );
         for (bytes, words) in [
-            (&b"<html>"[..], "`own.ttf` is no font"),
+            (&b"<html>"[..], "`own.ttf` is not a font"),
             (b"wOF2", "WOFF2"),
-            (&font[..9000], "`own.ttf` is no font"),
+            (&font[..9000], "`own.ttf` is not a font"),
             (include_bytes!("../../report/font/NotoSansThai-Subset.ttf"), "lacks letters"),
         ] {
             let (path, message) = found(bytes).unwrap();

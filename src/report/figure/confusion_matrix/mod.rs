@@ -11,7 +11,10 @@ use super::body::{Body, HeatMap};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
 use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::classes::indexed;
 use crate::error::go_on;
+use crate::interval::counts_all;
+use crate::sweep::scale::{Scale, Tick};
 use crate::text::{self, Weight};
 use crate::{ReportData, ReportError, Stop, chart, theme};
 use simpipe_base::params;
@@ -86,7 +89,7 @@ impl ConfusionMatrix {
             cells.iter().flat_map(|cell| [Some(cell.label), cell.predicted]).flatten().collect();
         let blocks = grid.is_part().then(|| Blocks::of(data, &cells, &classes));
         let map = HeatMap { grid, normalize: self.normalize, blocks, images: pictured(data) };
-        described(map, title, subtitle)
+        described(data, map, (title, subtitle))
     }
 }
 
@@ -179,19 +182,25 @@ impl HeatMap {
         canvas.frame(Area::new(x, layout.top, 26.0, height.floor()), 1.0, theme::FRAME);
         let most = if self.normalize { 1.0 } else { grid.largest() as f64 };
         let pen = Pen::new(theme::SMALL, theme::MUTED);
-        // No more ticks than counts: a tick between 1 and 2 queries would repeat one of them.
-        let counts = if self.normalize { 4 } else { (most as u32).clamp(1, 4) };
-        let steps = if height < 150.0 { 1 } else { counts };
-        for step in 0..=steps {
-            let share = f64::from(step) / f64::from(steps);
-            // A tick stands where its number is, so a whole count is looked for first.
-            let share = if self.normalize || most == 0.0 { share } else { (most * share).round() / most };
-            let words = if self.normalize { format!("{share:.2}") } else { chart::number(most * share, 0) };
+        for (share, words) in ticks(most, self.normalize, height >= 150.0) {
             canvas.text(&words, x + 36.0, layout.top + 1.0 + (height - 2.0) * (1.0 - share), pen);
         }
         let name = if self.normalize { "share of row" } else { "queries" };
         canvas.text(name, x, layout.top - 22.0, pen);
     }
+}
+
+/// Ticks of the colour bar from 0 up to the most: steps of 1, 2 or 5 times a power of ten where there is room.
+fn ticks(most: f64, normalize: bool, room: bool) -> Vec<Tick> {
+    if most <= 0.0 {
+        return vec![(0.0, "0".to_owned())];
+    }
+    let whole = |value: f64| if normalize { format!("{value:.2}") } else { chart::number(value, 0) };
+    if !room {
+        return vec![(0.0, whole(0.0)), (1.0, whole(most))];
+    }
+    // No more ticks than counts: a tick between 1 and 2 queries would repeat one of them.
+    Scale::Linear(0.0, most).ticks(if normalize { 5 } else { most.clamp(1.0, 6.0) as usize })
 }
 
 fn columns_many(columns: usize) -> bool {
@@ -233,20 +242,71 @@ fn names_of(canvas: &mut Canvas, grid: &Grid, layout: &Layout, size: f64) {
     canvas.text_upward("True class", theme::MARGIN + 10.0, middle, axis.align(Align::Centre));
 }
 
-fn described(map: HeatMap, title: String, subtitle: String) -> Figure {
+/// Where right answers stand, which of a class that the index lacks is not the diagonal.
+fn reading(data: &ReportData) -> String {
+    let indexed = indexed(data);
+    let asked: BTreeSet<i32> = data.confusion.0.iter().filter(|cell| cell.count > 0).map(|cell| cell.label).collect();
+    let lacking = asked.difference(&indexed).count();
+    let lacking = match lacking {
+        0 => String::new(),
+        lacking => format!(
+            " The index lacks {} of the {}: their queries have no class to be given and are right in the column apart.",
+            chart::number(lacking as f64, 0),
+            count_of(asked.len(), "true class", "true classes")
+        ),
+    };
+    format!(
+        "The diagonal is right; a dark cell beside it is a pair of classes that the embedding confuses; the column apart \
+         counts queries that were not accepted.{lacking}{}",
+        counts_all(data)
+    )
+}
+
+fn described(data: &ReportData, map: HeatMap, (title, subtitle): (String, String)) -> Figure {
     let grid = &map.grid;
     let Grid { queries, right, unknown, .. } = grid;
     let shown = part(grid, "; shown are ");
-    let alt = format!("Confusion matrix: {right} of {queries} queries get their own class, {unknown} get none{shown}");
+    let [own, all, none] = [right, queries, unknown].map(|count| chart::number(*count as f64, 0));
+    let alt = format!("Confusion matrix: {own} of {all} queries get their own class, {none} get none{shown}");
     let numbers = [("queries", queries), ("right", right), ("unknown", unknown)];
     Figure {
         title,
         subtitle,
         alt,
-        reading: "The diagonal is right; a dark cell beside it is a pair of classes that the embedding confuses; the \
-                  column apart counts queries that were not accepted."
-            .to_owned(),
+        reading: reading(data),
         numbers: numbers.into_iter().map(|(name, count)| (name.to_owned(), *count as f64)).collect(),
         body: Body::HeatMap(map),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    #[test]
+    fn the_colour_bar_has_round_ticks() {
+        let words = |most: f64, normalize: bool, room: bool| -> Vec<String> {
+            ticks(most, normalize, room).into_iter().map(|(_, words)| words).collect()
+        };
+        assert_eq!(words(50.0, false, true), ["0", "10", "20", "30", "40", "50"]);
+        assert_eq!(words(1.0, false, true), ["0", "1"]);
+        assert_eq!(
+            (words(0.0, false, true), words(53.0, false, false)),
+            (vec!["0".into()], vec!["0".into(), "53".into()])
+        );
+        assert_eq!(words(1.0, true, true), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+    }
+
+    #[test]
+    fn classes_that_the_index_lacks_and_self_matches_are_told() {
+        let mut data = synthetic::small();
+        assert!(reading(&data).ends_with("counts queries that were not accepted."));
+        data.index.label.iter_mut().for_each(|label| *label %= 8);
+        data.index.example_id[0] = data.matches.0[0].query_id;
+        data.matches.0[0].neighbours[0].example_id = data.matches.0[0].query_id;
+        let words = reading(&data);
+        assert!(words.contains("The index lacks 2 of the 10 true classes: their queries have"), "{words}");
+        assert!(words.ends_with(" All 12 queries are counted, of which 1 is in the index."), "{words}");
     }
 }

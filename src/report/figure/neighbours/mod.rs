@@ -169,7 +169,7 @@ fn neighbour(data: &ReportData, overlap: &Overlap<'_>, row: &MatchRow, found: &N
     let itself = if overlap.is_self(row, found) { ", itself" } else { "" };
     let words = vec![
         (format!("{mark} {}", data.class(found.label)), Tone::of(right)),
-        (format!("{:.4}{itself}", found.distance), Tone::Plain),
+        (format!("{}{itself}", chart::short(f64::from(found.distance))), Tone::Plain),
     ];
     Tile { id: found.example_id, verdict: Some(right), words }
 }

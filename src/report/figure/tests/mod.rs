@@ -170,7 +170,7 @@ fn of_a_hundred_thousand_classes_a_part_is_drawn_and_said_so() {
     let path = folder.path().join("matrix.png");
     let drawn = FigureSpec::ConfusionMatrix(ConfusionMatrix { normalize: false }).draw(&data, &path, GO_ON).unwrap();
     assert!(drawn.title.ends_with(": 38 of 100,000 classes"), "{}", drawn.title);
-    assert!(drawn.alt.starts_with("Confusion matrix: 50000 of 100000 queries"), "{}", drawn.alt);
+    assert!(drawn.alt.starts_with("Confusion matrix: 50,000 of 100,000 queries"), "{}", drawn.alt);
     let (width, height) = image::image_dimensions(&path).unwrap();
     assert!(width < 2500 && height < 2500, "{width} x {height}");
 
