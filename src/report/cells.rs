@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::chart::number;
+use simpipe_artifact::ComparedValue;
 
 pub(super) fn words<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
@@ -15,6 +16,21 @@ pub(super) fn percent(share: f64) -> String {
 /// A number of `match`: counts without a point.
 pub(super) fn value(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() > 1.0 { number(value, 0) } else { format!("{value:.4}") }
+}
+
+/// `0.5123 [0.4801, 0.5402]`; a number that is the same in all trainings has no ends.
+pub(super) fn sure(found: &ComparedValue) -> String {
+    let ends = found
+        .low
+        .zip(found.high)
+        .filter(|(low, high)| low < high)
+        .map_or_else(String::new, |(low, high)| format!(" [{low:.4}, {high:.4}]"));
+    value(found.value) + &ends
+}
+
+/// What is not there.
+pub(super) fn dash() -> String {
+    "–".to_owned()
 }
 
 /// Numbers in a JSON value by dotted name.

@@ -4,9 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::ReportError;
+use super::cells::sure;
 use super::figure::losses_beside;
 use super::markdown::escape;
-use super::page::comparison::{MOST_COLUMNS, how_much, in_short, sure, verdict};
+use super::page::comparison::{MOST_COLUMNS, how_much, in_short, verdict};
 use simpipe_artifact::{ComparedField, ComparisonReport};
 
 /// Draws the losses of all runs into a PNG file; gives what is seen, or nothing where no run has a loss.

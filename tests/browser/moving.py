@@ -37,8 +37,8 @@ def threshold(chrome, run, asked):
             if text == "–":
                 continue
             if column == "rejected":
-                asked = run.read("calibrate/calibration.json")["queries"]
-                of = lambda row: 100 * (asked - table["tp"][row] - table["fp"][row]) / asked
+                queries = run.read("calibrate/calibration.json")["queries"]
+                of = lambda row: 100 * (queries - table["tp"][row] - table["fp"][row]) / queries
                 allowed = 0.051
             elif column in table:
                 of, allowed = (lambda row: table[column][row]), 5.1e-5

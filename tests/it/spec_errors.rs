@@ -165,7 +165,10 @@ fn words_of_other_places_and_tools_lead_to_the_right_line() {
         ("train.epoch=3", "did you mean `epochs`"),
         ("train.weight_decay=0.1", "write `train.optimizer.adam.weight-decay`"),
         ("train.lr=0.1", "write `train.optimizer.adam.learning-rate`"),
-        ("train.adamw={ lr = 0.1, epochs = 3 }", "keys below `[train.adamw]` are read into it: move `epochs` above it"),
+        (
+            "train.adamw={ lr = 0.1, micro-batch = 4 }",
+            "keys below `[train.adamw]` are read into it: move `micro-batch` above",
+        ),
         ("train.loss={ triplet = { miner = \"hdc\" } }", "`miner` is a parameter of `train`: move it to `[train]`"),
         ("train.loss={ arc-face = { num_classes = 3 } }", "the number of classes follows from the data"),
         ("train.loss=[\"triplet\", \"arc-face\"]", "write { sum = { terms = [{ loss = \"triplet\" }, { loss"),

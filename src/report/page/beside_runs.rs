@@ -1,8 +1,7 @@
 //! The runs of a comparison beside each other, each by its headline number; and the numbers of a group of seeds.
 
-use super::comparison::{dash, sure};
 use super::html::{escape, paragraph, shown, table};
-use crate::cells::words;
+use crate::cells::{dash, sure, words};
 use crate::chart::number;
 use simpipe_artifact::{ComparedMetric, ComparedValue, ComparisonReport};
 

@@ -10,16 +10,14 @@ use super::document::framed;
 use super::html::{details, escape, paragraph, shown, table};
 use super::numbers::curves;
 use super::{Section, beside_runs};
-use crate::cells::{value, words};
+use crate::cells::{dash, sure, words};
 use crate::chart::number;
 use crate::figure::body::{Body, Tile, Tone};
 use crate::figure::losses_beside;
 use crate::inline::address;
 use crate::mark::thumbnail;
 use crate::{ReportError, svg};
-use simpipe_artifact::{
-    ComparedDifference, ComparedField, ComparedFlips, ComparedMetric, ComparedValue, ComparisonReport, Image,
-};
+use simpipe_artifact::{ComparedDifference, ComparedField, ComparedFlips, ComparedMetric, ComparisonReport, Image};
 
 /// The verdict on what nobody can judge.
 const UNKNOWN: &str = "unknown";
@@ -57,16 +55,6 @@ pub fn comparison_page(
     };
     let names = (names.len() > 1).then(|| names.join(", "));
     Ok(framed(&title, names.as_deref(), &sections, None))
-}
-
-/// `0.5123 [0.4801, 0.5402]`; a number that is the same in all trainings has no ends.
-pub(crate) fn sure(found: &ComparedValue) -> String {
-    let ends = found
-        .low
-        .zip(found.high)
-        .filter(|(low, high)| low < high)
-        .map_or_else(String::new, |(low, high)| format!(" [{low:.4}, {high:.4}]"));
-    value(found.value) + &ends
 }
 
 /// `+0.0123 [+0.0040, +0.0210]`.
@@ -141,10 +129,6 @@ fn difference_row(metric: &ComparedMetric, at: usize) -> Option<Vec<String>> {
 /// The verdict in words: an interval that holds 0 does not say that two runs are the same.
 pub(crate) fn verdict(found: &ComparedDifference) -> &str {
     if found.verdict == "same" && found.value != Some(0.0) { "not told apart" } else { &found.verdict }
-}
-
-pub(super) fn dash() -> String {
-    "–".to_owned()
 }
 
 /// Why there is no interval, each reason once.

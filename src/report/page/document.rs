@@ -74,8 +74,10 @@ mod tests {
         assert!(!STYLE.contains('<'), "it would end the element");
         assert_eq!(inert("\"</script>&'\""), "\"\\u003c/script\\u003e\\u0026\\u0027\"");
         assert!(SCRIPT.len() < 40_000, "{} bytes", SCRIPT.len());
+        // A vocabulary's name, which nobody asks for.
+        let script = SCRIPT.replace("http://www.w3.org/2000/svg", "");
         for word in ["fetch(", "XMLHttpRequest", "import(", "eval(", "innerHTML", "http:", "https:", "localStorage"] {
-            assert!(!SCRIPT.contains(word) && !STYLE.contains(word), "{word}");
+            assert!(!script.contains(word) && !STYLE.contains(word), "{word}");
         }
     }
 }
