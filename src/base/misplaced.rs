@@ -40,7 +40,10 @@ pub fn swallowed<'a>(key: &str, record: &'a Record, table: &Table) -> Vec<&'a st
 /// The same for a key that is written as a path, such as `train.lr`: the whole path of what is meant.
 #[must_use]
 pub fn path_inside(path: &str, key: &str, record: &Record, table: &Table) -> Option<String> {
-    let homes = all(record, table);
+    let mut homes = all(record, table);
+    if let Some(entry) = table.get(key) {
+        homes.retain(|home| home.may_be(&entry.node.value));
+    }
     let known: Vec<Known<'_>> = homes.iter().map(Home::known).collect();
     let home = homes.iter().find(|home| home.name == key).or_else(|| homes.get(suggest::position(key, &known)?))?;
     let stage = path.strip_suffix(key)?;
