@@ -63,7 +63,7 @@ mod tests {
     fn a_full_disk_is_said_once_and_remembered() {
         let events = EventSink::open(Path::new("/dev/full")).unwrap();
         assert_eq!(events.lost(), None);
-        assert!(events.write("{}").unwrap().contains("`/dev/full` any more: No space left"));
+        assert!(events.write("{}").unwrap().contains("`/dev/full`: No space left"));
         assert_eq!(events.write("{}"), None);
         assert!(events.lost().unwrap().starts_with("not all events were written to `/dev/full`"));
     }
@@ -73,7 +73,7 @@ mod tests {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
         let events = EventSink { path: "-".into(), state: Mutex::new(State::Open(Box::new(writer))) };
-        assert!(events.write("{}").unwrap().contains("the run goes on"));
+        assert!(events.write("{}").unwrap().contains("the run continues"));
         assert_eq!(events.lost(), None);
     }
 }

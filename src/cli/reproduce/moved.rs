@@ -131,7 +131,7 @@ mod tests {
         let said = read(&["/home/ab/photos=/new"]).unwrap_err();
         assert!(said.ends_with("did you mean `/home/a=b/photos`?"), "{said}");
         for option in ["photos", "=x", "x="] {
-            assert!(read(&[option]).unwrap_err().contains("does not say what lies where"), "{option}");
+            assert!(read(&[option]).unwrap_err().contains("does not say what is where"), "{option}");
         }
     }
 }
