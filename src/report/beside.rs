@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cells::percent;
 use super::chart::number;
 use super::interval::wilson;
 use super::raw::RawPixels;
@@ -80,10 +81,6 @@ fn words(name: &str) -> &str {
         "frozen" => "the network that is only loaded",
         other => other,
     }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
 }
 
 /// `difference` is that to `over`, the best of the baselines.

@@ -16,7 +16,7 @@ use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::params;
 use simpipe_data::source::{Source, SourceFacts, SplitRule};
-use simpipe_data::split::{Split, TEST, Undivided, VALIDATION};
+use simpipe_data::split::{Split, Undivided, shares_problem};
 use simpipe_data::{DataError, Storage};
 use simpipe_stage::{
     Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, Port, SourceDigest, SourceFinder, SplitFacts, Stage,
@@ -100,12 +100,8 @@ impl Params {
     fn overfull(&self) -> Option<Issue> {
         let Source::ImageFolder(folder) = &self.source else { return None };
         let SplitRule::Images(shares) = &folder.split else { return None };
-        let message = format!(
-            "the shares {} for `{VALIDATION}` and {} for `{TEST}` leave nothing to train on",
-            shares.validation, shares.test
-        );
-        let issue = || Issue::of("source.image-folder.split.images", message);
-        (shares.validation + shares.test >= 1.0).then(|| issue().help("choose shares whose sum is below 1"))
+        let issue = shares_problem(shares.validation, shares.test)?;
+        Some(Issue { path: "source.image-folder.split.images".to_owned(), ..issue })
     }
 }
 

@@ -40,18 +40,22 @@ fn source(root: &Path) -> ImageFolder {
 /// Split, label and image of each example, and what was loaded.
 type Read = (Vec<(String, i32, Image)>, Loaded);
 
-fn load(source: &ImageFolder) -> Result<Read, DataError> {
-    let mut examples = Vec::new();
-    let access = Access {
+/// What a source needs that is read without an audience.
+fn access(storage: &crate::Storage) -> Access<'_> {
+    Access {
         downloads: Path::new(""),
         on_progress: &|_| (),
         stop: &|| false,
         on_read: &|_, _| (),
         column: None,
         earlier: None,
-        storage: &crate::Storage::Raw,
-    };
-    let loaded = source.load(&access, &mut |example| {
+        storage,
+    }
+}
+
+fn load(source: &ImageFolder) -> Result<Read, DataError> {
+    let mut examples = Vec::new();
+    let loaded = source.load(&access(&crate::Storage::Raw), &mut |example| {
         examples.push((example.split.to_owned(), example.label, example.image.into_pixels().unwrap()));
         Ok(())
     })?;
@@ -332,17 +336,8 @@ fn photograph(number: u8, format: ImageFormat) -> Vec<u8> {
 /// What is handed out of a folder: which images are encoded, and what is known of all.
 fn kept(source: &ImageFolder, storage: &crate::Storage) -> Vec<(bool, ImageShape, Digest)> {
     let mut kept = Vec::new();
-    let access = Access {
-        downloads: Path::new(""),
-        on_progress: &|_| (),
-        stop: &|| false,
-        on_read: &|_, _| (),
-        column: None,
-        earlier: None,
-        storage,
-    };
     source
-        .load(&access, &mut |example| {
+        .load(&access(storage), &mut |example| {
             let encoded = matches!(example.image, simpipe_artifact::NewImage::Encoded(_));
             kept.push((encoded, example.image.shape(), example.image.digest()));
             Ok(())

@@ -121,7 +121,8 @@ impl ImageShares {
 }
 
 /// Shares that leave nothing.
-pub(super) fn shares_problem(validation: f64, test: f64) -> Option<Issue> {
+#[must_use]
+pub fn shares_problem(validation: f64, test: f64) -> Option<Issue> {
     let message =
         format!("the shares {validation} for `{VALIDATION}` and {test} for `{TEST}` leave nothing to train on");
     (validation + test >= 1.0).then(|| problem(VALIDATION, message, "choose shares whose sum is below 1"))

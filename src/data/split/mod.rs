@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub use classes::ClassShares;
 pub use column::ColumnValues;
 pub use group::GroupShares;
-pub use images::ImageShares;
+pub use images::{ImageShares, shares_problem};
 pub use list::{Listed, Lists};
 pub use part::Part;
 

@@ -6,6 +6,7 @@ use super::plane::{Axis, BELOW, Plane, stroke};
 use super::scale::Scale;
 use super::{count_of, headed, middle, short_name};
 use crate::canvas::{Align, Area, Canvas, Pen};
+use crate::cells::percent;
 use crate::{Drawn, ReportError, chart, text, theme};
 use simpipe_artifact::{SweepImportance, SweepReport};
 
@@ -80,10 +81,6 @@ pub(super) fn sentence(found: &SweepImportance) -> String {
 fn why(report: &SweepReport) -> String {
     let missing = report.importance.iter().find_map(|one| one.missing.clone());
     missing.unwrap_or_else(|| "nothing varies".to_owned())
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
 }
 
 fn bars(canvas: &mut Canvas, rows: &[Row], objectives: usize, area: Area, per_row: f64) {
