@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::MatchRow;
+
 use super::raw::{RawPixels, raw_pixels};
 use super::{ReportData, ReportError, Stop};
-use simpipe_artifact::MatchRow;
 
 /// The embedding beside what needs no training.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::{BaselineFile, Estimate};
+
 use super::cells::percent;
 use super::chart::number;
 use super::interval::wilson;
 use super::raw::RawPixels;
 use super::{Baselines, Finding, ReportData};
-use simpipe_artifact::{BaselineFile, Estimate};
 
 /// Of the figures that a stage has measured, or else of those that the report computes itself.
 pub(super) fn finding(data: &ReportData, baselines: Option<&Baselines>) -> Option<Finding> {
@@ -111,9 +112,10 @@ fn judge(embedding: f64, known: &[(&str, f64)], over: &str, difference: Estimate
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::{Distance, Gain};
+
     use super::*;
     use crate::{findings, synthetic};
-    use simpipe_artifact::{Distance, Gain};
 
     #[test]
     fn an_embedding_that_is_worse_than_no_training_is_a_flaw() {

@@ -1,9 +1,9 @@
 //! Cells of tables: words, shares and numbers as every page writes them.
 
 use serde_json::Value as Json;
+use simpipe_artifact::ComparedValue;
 
 use super::chart::number;
-use simpipe_artifact::ComparedValue;
 
 pub(super) fn words<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()

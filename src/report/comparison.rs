@@ -3,12 +3,13 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use simpipe_artifact::{ComparedField, ComparisonReport};
+
 use super::ReportError;
 use super::cells::sure;
 use super::figure::losses_beside;
 use super::markdown::escape;
 use super::page::comparison::{MOST_COLUMNS, how_much, in_short, verdict};
-use simpipe_artifact::{ComparedField, ComparisonReport};
 
 /// Draws the losses of all runs into a PNG file; gives what is seen, or nothing where no run has a loss.
 ///
@@ -105,13 +106,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     use serde_json::json;
-
-    use super::super::page::comparison_page;
-    use super::*;
     use simpipe_artifact::{
         ComparedCurve, ComparedDifference, ComparedFlip, ComparedFlips, ComparedMetric, ComparedRun, ComparedValue,
         Image, ImageShape,
     };
+
+    use super::super::page::comparison_page;
+    use super::*;
 
     const HOSTILE: &str = "</script><b>|[x](http://a.b)";
 

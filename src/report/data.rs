@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use serde_json::Value as Json;
-
-use super::{Evaluated, FurtherMatches, Provenance, ReportError};
 use simpipe_artifact::{
     BaselineFile, Calibration, Confusion, Cutpoint, DatasetInfo, Embeddings, History, Image, IndexInfo, IndexRows,
     MatchInfo, MatchRow, Matches, ModelFile, Neighbour, Projection, ProjectionInfo, Samples, Thresholds,
 };
+
+use super::{Evaluated, FurtherMatches, Provenance, ReportError};
 
 /// What the stages left, and the images that the figures ask for.
 #[derive(Debug, Clone)]

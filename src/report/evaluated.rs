@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
+use simpipe_artifact::{Evaluation, MatchInfo, PerClass, PerQuery};
 
 use super::ReportData;
-use simpipe_artifact::{Evaluation, MatchInfo, PerClass, PerQuery};
 
 /// How good a search is, as one stage has measured it.
 #[derive(Debug, Clone)]

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use simpipe_artifact::{Estimate, Evaluation, ExcludedInfo, Figure, Hub};
+
 use super::ReportData;
 use super::cells::words;
 use super::chart::number;
 use super::evaluated::Evaluated;
 use super::markdown::{escape, line, section, table};
-use simpipe_artifact::{Estimate, Evaluation, ExcludedInfo, Figure, Hub};
 
 /// All evaluations, each under the name of its stage.
 pub(super) fn evaluations(page: &mut String, data: &ReportData) {
@@ -194,11 +195,12 @@ pub(super) fn ends(low: Option<f64>, high: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::HubsInfo;
+    use simpipe_artifact::{NearCopiesInfo, RerankInfo};
+
     use super::*;
     use crate::provenance::FoundCopies;
     use crate::synthetic;
-    use simpipe_artifact::HubsInfo;
-    use simpipe_artifact::{NearCopiesInfo, RerankInfo};
 
     fn page(data: &ReportData) -> String {
         let mut page = String::new();

@@ -1,12 +1,12 @@
 //! What an experiment is made of, as `report.md` and `report.html` both tell it: data, network, training, losses.
 
 use serde_json::Value as Json;
+use simpipe_artifact::{HistoryRow, RECENT_STEPS};
 
 use super::ReportData;
 use super::cells::words;
 use super::chart::number;
 use super::spec::{self, Early};
-use simpipe_artifact::{HistoryRow, RECENT_STEPS};
 
 /// The title of the page, and what the spec says of the experiment.
 pub(super) fn named(data: &ReportData) -> (&str, Option<&str>) {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use simpipe_artifact::MatchRow;
+
 use super::chart::number;
 use super::known_classes::known_classes;
 use super::{Baselines, ReportData, beside, interval, leaks, untrained};
-use simpipe_artifact::MatchRow;
 
 /// TensorFlow Similarity's counting: a query with a wrong class is not a miss.
 const LOOKUP: &str = "lookup";

@@ -2,9 +2,9 @@
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
+use simpipe_artifact::Image;
 
 use super::ReportError;
-use simpipe_artifact::Image;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -57,8 +57,9 @@ pub(super) fn address(image: &Image) -> Result<String, ReportError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use simpipe_artifact::ImageShape;
+
+    use super::*;
 
     #[test]
     fn base64_is_that_of_the_rfc() {

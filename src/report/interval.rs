@@ -1,9 +1,10 @@
 //! How far the share of right queries is to be trusted: the interval of drawing other queries.
 
+use simpipe_artifact::MatchRow;
+
 use super::chart::number;
 use super::findings::accuracy;
 use super::{Finding, ReportData, spec};
-use simpipe_artifact::MatchRow;
 
 /// Wilson's 95 % interval of a share (Wilson, 1927).
 pub(super) fn wilson(share: f64, count: usize) -> (f64, f64) {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::chart::number;
-use super::{Finding, ReportData};
 use simpipe_base::seed::Seed;
 use simpipe_metric::registry::AnyMetric;
+
+use super::chart::number;
+use super::{Finding, ReportData};
 
 fn count(value: usize) -> String {
     number(value as f64, 0)

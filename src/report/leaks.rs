@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use simpipe_artifact::MatchRow;
+
 use super::chart::number;
 use super::findings::accuracy;
 use super::{Finding, ReportData};
-use simpipe_artifact::MatchRow;
 
 fn count(value: usize) -> String {
     number(value as f64, 0)
@@ -105,10 +106,11 @@ pub(super) fn near_copies(data: &ReportData) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::{ImageSet, NearCopiesInfo};
+
     use super::*;
     use crate::provenance::FoundCopies;
     use crate::{findings, synthetic};
-    use simpipe_artifact::{ImageSet, NearCopiesInfo};
 
     /// Four queries, of which the first two are right.
     fn four() -> ReportData {

@@ -1,11 +1,11 @@
 //! What was drawn on a canvas, as shapes instead of pixels: the same picture once more, for whoever writes it at any size.
 
 use plotters::style::RGBColor;
+use simpipe_artifact::{Image, ImageShape};
 
 use super::canvas::{Align, Area};
 use super::text::Weight;
 use super::theme::Shape;
-use simpipe_artifact::{Image, ImageShape};
 
 /// One thing on a page; coordinates as the canvas has them.
 #[derive(Debug, Clone)]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::{BaselineFile, Estimate, Gain};
+
 use super::ReportData;
 use super::beside::Told;
 use super::chart::number;
 use super::markdown::{escape, line, section as heading, table};
-use simpipe_artifact::{BaselineFile, Estimate, Gain};
 
 /// Figures by metric.
 type Figures = BTreeMap<String, Estimate>;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
+use simpipe_artifact::{Image, ImageShape, MatchRow};
 
 use super::chart::number;
 use super::error::{Stop, go_on};
 use super::{ReportData, ReportError};
-use simpipe_artifact::{Image, ImageShape, MatchRow};
 
 /// Multiply-adds (queries x images of the index x bytes of an image) above which the baseline is left out: at most three
 /// seconds on two cores, at the slowest 1.4e9 a second that were measured.
@@ -134,9 +134,10 @@ fn squared_distance(one: &[u8], other: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::ImageShape;
+
     use super::*;
     use crate::synthetic;
-    use simpipe_artifact::ImageShape;
 
     fn compared(data: &ReportData, queries: &[&MatchRow]) -> RawPixels {
         raw_pixels(data, queries, &|| false).unwrap()

@@ -1,13 +1,13 @@
 //! Tables of numbers that `report.md` and `report.html` both have: the headline, the baselines, the cutpoints.
 
 use serde_json::Value as Json;
+use simpipe_artifact::Cutpoint;
 
 use super::cells::{percent, words};
 use super::chart::number;
 use super::findings::accuracy;
 use super::raw::RawPixels;
 use super::{Baselines, ReportData};
-use simpipe_artifact::Cutpoint;
 
 /// The numbers at the top of a page, each with its name.
 pub(super) fn headline_rows(data: &ReportData, baselines: Option<&Baselines>) -> Vec<Vec<String>> {

@@ -1,10 +1,10 @@
 //! Images on a page: pixels of the data stay squares, or become the means of blocks.
 
 use plotters::style::RGBColor;
+use simpipe_artifact::Image;
 
 use super::{Area, Canvas, OVERSAMPLING, SCALE};
 use crate::mark::{Mark, thumbnail};
-use simpipe_artifact::Image;
 
 /// Longer side of a picture among the marks, in pixels.
 const THUMBNAIL: usize = 96;
@@ -61,9 +61,10 @@ fn mean(image: &Image, rows: std::ops::Range<usize>, columns: std::ops::Range<us
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::ImageShape;
+
     use super::super::tests::saved;
     use super::*;
-    use simpipe_artifact::ImageShape;
 
     #[test]
     fn small_images_keep_their_pixels_and_grey_ones_stay_grey() {

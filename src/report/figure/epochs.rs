@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::{History, HistoryRow};
+
 use super::body::{Axis, Lines, Rule};
 use super::lines::Places;
 use crate::canvas::{Align, Canvas, Pen};
 use crate::{chart, theme};
-use simpipe_artifact::{History, HistoryRow};
 
 /// Epochs whose ends are marked; of more, some in equal steps.
 pub(super) const MOST: usize = 200;

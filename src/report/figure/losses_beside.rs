@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plotters::style::RGBColor;
+use simpipe_artifact::{ComparedCurve, ComparisonReport};
 
 use super::body::{Axis, Body, Lines, Room, Series};
 use super::{Figure, count_of, lines};
@@ -11,7 +12,6 @@ use crate::sweep::plane::stroke;
 use crate::text::{self, Weight};
 use crate::theme::{self, Shape};
 use crate::{ReportError, chart};
-use simpipe_artifact::{ComparedCurve, ComparisonReport};
 
 /// Trainings whose last losses are told to those who can't see the picture.
 const MOST_NAMED: usize = 10;
@@ -155,8 +155,9 @@ fn dashes(places: &[(f64, f64)], lengths: &[f64]) -> Vec<Piece> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use simpipe_artifact::ComparedRun;
+
+    use super::*;
 
     #[test]
     fn dashes_go_on_round_corners() {

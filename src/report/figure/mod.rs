@@ -32,6 +32,9 @@ mod verdicts;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use simpipe_base::choice;
+use simpipe_base::param;
+
 use self::body::Body;
 pub(super) use self::body::Tone;
 pub(super) use self::plot::Part;
@@ -46,8 +49,6 @@ pub use sample_grid::SampleGrid;
 
 use super::canvas::Canvas;
 use super::{ReportData, ReportError, Stop, svg};
-use simpipe_base::choice;
-use simpipe_base::param;
 
 choice! {
     /// A picture of the report.

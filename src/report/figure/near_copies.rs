@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::NearCopy;
+use simpipe_base::check;
+use simpipe_base::params;
+
 use super::body::{Body, Gallery, Strip, Tile, Tone};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
@@ -10,9 +14,6 @@ use crate::error::go_on;
 use crate::provenance::FoundCopies;
 use crate::text::{self, Weight};
 use crate::{ReportData, ReportError, Stop, chart, theme};
-use simpipe_artifact::NearCopy;
-use simpipe_base::check;
-use simpipe_base::params;
 
 params! {
     /// The closest pairs of a query and a reference that look alike, side by side, as a stage `near-copies` that is plugged
@@ -158,11 +159,12 @@ fn paint_pair(canvas: &mut Canvas, data: &ReportData, pair: &Strip, (x, y): (f64
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::NearCopiesInfo;
+    use simpipe_base::param;
+
     use super::*;
     use crate::figure::FigureSpec;
     use crate::synthetic;
-    use simpipe_artifact::NearCopiesInfo;
-    use simpipe_base::param;
 
     /// The numbers of a drawing, and what it shows in words.
     fn drawn(figure: &NearCopies, data: &ReportData) -> (BTreeMap<String, f64>, String) {

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::MatchRow;
+use simpipe_base::check;
+use simpipe_base::params;
+
 use super::body::{Body, Gallery, Strip, Tile, Tone};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
@@ -11,9 +15,6 @@ use crate::error::go_on;
 use crate::interval::counts_all;
 use crate::text::{self, Weight};
 use crate::{ReportData, ReportError, Stop, chart, theme};
-use simpipe_artifact::MatchRow;
-use simpipe_base::check;
-use simpipe_base::params;
 
 params! {
     /// Queries beyond the distance threshold, with the nearest label that was refused.

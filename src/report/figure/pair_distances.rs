@@ -151,9 +151,10 @@ fn annotate(canvas: &mut Canvas, lines: &Lines, places: &Places) {
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::Distance;
+
     use super::*;
     use crate::synthetic;
-    use simpipe_artifact::Distance;
 
     #[test]
     fn each_line_is_what_the_history_tells_and_no_more() {

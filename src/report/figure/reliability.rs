@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
+use simpipe_metric::reliability::{BINS, Bin, Judgement, calibration_error, equal_mass};
 
 use super::body::{Axis, Body, Lines, Room, Series};
 use super::lines;
@@ -12,7 +13,6 @@ use crate::canvas::Canvas;
 use crate::interval::wilson;
 use crate::theme::{self, Shape};
 use crate::{ReportData, ReportError, Stop};
-use simpipe_metric::reliability::{BINS, Bin, Judgement, calibration_error, equal_mass};
 
 const POINTS: RGBColor = RGBColor(0, 114, 178);
 

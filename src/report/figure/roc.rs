@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::Cutpoint;
+
 use super::body::{Axis, Body, Lines, Room, Series};
 use super::plot::{Part, Plot};
 use super::verdicts::{Verdicts, area, equal_error};
@@ -9,7 +11,6 @@ use super::{Figure, count_of, lines};
 use crate::canvas::{Align, Area, Canvas, Pen};
 use crate::theme::{self, Shape};
 use crate::{ReportData, ReportError, Stop};
-use simpipe_artifact::Cutpoint;
 
 /// Right verdicts accepted over wrong ones accepted.
 pub(super) struct RocCurve;

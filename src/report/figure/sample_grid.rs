@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_base::check;
+use simpipe_base::params;
+
 use super::body::{Body, Gallery, Strip, Tile, Tone};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
@@ -9,8 +12,6 @@ use crate::canvas::{Align, Area, Canvas, Pen};
 use crate::error::go_on;
 use crate::text::{self, Weight};
 use crate::{ReportData, ReportError, Stop, chart, theme};
-use simpipe_base::check;
-use simpipe_base::params;
 
 params! {
     /// The first images of the training pool, in its shuffled order.

@@ -1,11 +1,11 @@
 //! What a figure shows as a table: the file beside its picture, for whoever draws it anew.
 
 use arrow::array::{BooleanArray, StringArray};
+use simpipe_artifact::table::Column;
 
 use super::Figure;
 use super::body::{Body, Gallery, HeatMap, Lines, Scatter};
 use crate::ReportData;
-use simpipe_artifact::table::Column;
 
 impl Figure {
     /// The columns of its table; `None` where what it is about is not there.
@@ -102,10 +102,11 @@ fn tiles(gallery: &Gallery) -> Vec<Column> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FigureSpec, Method, Projection};
-    use crate::synthetic;
     use simpipe_artifact::table::{Columns, write_parquet};
     use simpipe_base::param;
+
+    use super::super::{FigureSpec, Method, Projection};
+    use crate::synthetic;
 
     fn written(spec: &FigureSpec) -> Columns {
         let data = synthetic::small();

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::Distance;
+use simpipe_metric::plane::{Trustworthiness, nearest_rows, trustworthiness};
+
 use super::body::Scatter;
 use super::count_of;
 use crate::{ReportData, ReportError, Stop};
-use simpipe_artifact::Distance;
-use simpipe_metric::plane::{Trustworthiness, nearest_rows, trustworthiness};
 
 /// Neighbours of a point that a page tells.
 const TOLD: usize = 5;

@@ -6,12 +6,12 @@ mod words;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use simpipe_artifact::{Estimate, MatchRow};
 
 use super::evaluated::{Evaluated, FurtherMatches, plugged_at, trained_classes};
 use super::findings::{accuracy, findings};
 use super::interval::{unflattered, wilson};
 use super::{Baselines, Finding, ReportData};
-use simpipe_artifact::{Estimate, MatchRow};
 pub(super) use words::{CANDIDATES, candidate_rows, in_words, most_believable};
 
 /// How many of the classes that a number is about were trained on; the fewer, the more it says.
@@ -180,9 +180,10 @@ fn of_further(trained: &BTreeSet<&str>, found: &FurtherMatches) -> Option<Candid
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::ImageSet;
+
     use super::*;
     use crate::synthetic;
-    use simpipe_artifact::ImageSet;
 
     fn stages(data: &ReportData) -> Vec<(String, u64, Familiarity)> {
         candidates(data).into_iter().map(|one| (one.stage, one.leaks, one.classes)).collect()

@@ -1,11 +1,12 @@
 //! What is said of the most believable number, and of all beside it.
 
+use simpipe_artifact::Estimate;
+
 use super::{Candidate, Familiarity};
 use crate::cells::words;
 use crate::chart::number;
 use crate::evaluation::ends;
 use crate::markdown::{escape, line, table};
-use simpipe_artifact::Estimate;
 
 /// The most believable number in a sentence, and all beside it; nothing where there is no choice.
 pub(crate) fn most_believable(page: &mut String, all: &[Candidate]) {

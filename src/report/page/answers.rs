@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
+use simpipe_artifact::Image;
+
 use super::document::head;
 use super::fonts::with_fonts;
 use super::html::{escape, name, paragraph};
 use crate::ReportError;
 use crate::inline;
 use crate::mark::thumbnail;
-use simpipe_artifact::Image;
 
 /// Bytes of raw colours that the pictures of a page take at most, about: the more there are, the smaller.
 const BYTES: usize = 24_000_000;
@@ -78,8 +79,9 @@ fn tile(page: &mut String, tile: &AnswerTile, class: &str, side: usize) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use simpipe_artifact::ImageShape;
+
+    use super::*;
 
     #[test]
     fn names_from_outside_stay_text_and_nothing_is_loaded() {

@@ -1,9 +1,10 @@
 //! The runs of a comparison beside each other, each by its headline number; and the numbers of a group of seeds.
 
+use simpipe_artifact::{ComparedMetric, ComparedValue, ComparisonReport};
+
 use super::html::{escape, paragraph, shown, table};
 use crate::cells::{dash, sure, words};
 use crate::chart::number;
-use simpipe_artifact::{ComparedMetric, ComparedValue, ComparisonReport};
 
 /// Figures that stand for a run, the first that it has.
 const HEADLINES: [&str; 4] = ["recall@1", "accuracy", "map@r", "precision@1"];
@@ -162,8 +163,9 @@ fn clamped(name: &str, value: &ComparedValue) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use simpipe_artifact::ComparedRun;
+
+    use super::*;
 
     fn report(numbers: &[(&str, f64)]) -> ComparisonReport {
         let metric = |(name, value): &(&str, f64)| ComparedMetric {

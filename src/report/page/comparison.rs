@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::Value as Json;
+use simpipe_artifact::{ComparedDifference, ComparedField, ComparedFlips, ComparedMetric, ComparisonReport, Image};
 
 use super::chart::write_tile;
 use super::document::framed;
@@ -17,7 +18,6 @@ use crate::figure::losses_beside;
 use crate::inline::address;
 use crate::mark::thumbnail;
 use crate::{ReportError, svg};
-use simpipe_artifact::{ComparedDifference, ComparedField, ComparedFlips, ComparedMetric, ComparisonReport, Image};
 
 /// The verdict on what nobody can judge.
 const UNKNOWN: &str = "unknown";
@@ -263,8 +263,9 @@ fn flipped(found: &ComparedFlips, images: &BTreeMap<(String, u64), Image>) -> Re
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use simpipe_artifact::ComparedRun;
+
+    use super::*;
 
     #[test]
     fn counts_and_missing_numbers_are_no_differences_that_can_be_judged() {

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::text;
 use simpipe_base::visible;
+
+use crate::text;
 
 /// Rows of a table, items of a list of words, and strips of images that are printed: the style sheet hides further ones on paper.
 const ON_PAPER: usize = 20;

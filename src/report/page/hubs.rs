@@ -31,9 +31,10 @@ pub(super) fn hubs(data: &ReportData, found: &Evaluated) -> String {
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::{Hub, HubsInfo};
+
     use super::*;
     use crate::synthetic;
-    use simpipe_artifact::{Hub, HubsInfo};
 
     #[test]
     fn a_hub_stands_with_its_class_and_its_share() {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
+use simpipe_artifact::{Image, ImageShape, MatchRow};
 
 use super::confusion;
 use crate::chart::drawable;
@@ -12,7 +13,6 @@ use crate::inline::{address, base64};
 use crate::mark::thumbnail;
 use crate::text;
 use crate::{ReportData, Shown, svg, theme};
-use simpipe_artifact::{Image, ImageShape, MatchRow};
 
 /// Thresholds at most: more than a slider has steps.
 const THRESHOLDS: usize = 2000;

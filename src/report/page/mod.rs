@@ -26,11 +26,12 @@ mod sections;
 mod split;
 mod sweep;
 
+use simpipe_artifact::Image;
+
 use super::figure::body::Body;
 use super::inline;
 use super::mark::thumbnail;
 use super::{Baselines, Judgement, ReportData, ReportError, Shown};
-use simpipe_artifact::Image;
 
 pub use answers::{AnswerCard, AnswerTile, answers};
 pub use comparison::comparison_page;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use simpipe_artifact::{ImageSet, MatchRow};
+
 use super::html::facts;
 use crate::ReportData;
 use crate::cells::words;
 use crate::chart::number;
-use simpipe_artifact::{ImageSet, MatchRow};
 
 /// A table of counts, each with what it is of; nothing where there are neither queries nor an index.
 pub(super) fn overlaps(data: &ReportData) -> String {
@@ -58,10 +59,11 @@ fn counted(some: usize, of: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::NearCopiesInfo;
+
     use super::*;
     use crate::provenance::FoundCopies;
     use crate::synthetic;
-    use simpipe_artifact::NearCopiesInfo;
 
     #[test]
     fn each_place_has_its_count_or_says_that_nobody_knows() {

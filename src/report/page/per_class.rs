@@ -1,11 +1,12 @@
 //! How each class does in an evaluation, with intervals: what `per-class.parquet` holds.
 
+use simpipe_artifact::PerClass;
+
 use super::html::{details, paragraph, shown};
 use super::sections::ranked;
 use crate::cells::words;
 use crate::chart::number;
 use crate::evaluated::Evaluated;
-use simpipe_artifact::PerClass;
 
 /// Rows at most.
 const MOST: usize = 200;

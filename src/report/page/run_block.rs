@@ -1,13 +1,14 @@
 //! What a run adds to the page of its report: all that has a clock, a host, a command, a path or a hit in it. The page that a
 //! stage leaves has none of that, so that its bytes are the same wherever it is made.
 
+use simpipe_artifact::Profile;
+
 use super::Section;
 use super::document::framed;
 use super::fonts::with_fonts;
 use super::html::{details, escape, facts, lines, paragraph, table};
 use super::run_profile;
 use crate::cells::words;
-use simpipe_artifact::Profile;
 
 /// What is known of a run.
 #[derive(Debug, Clone, Default)]

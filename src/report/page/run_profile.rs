@@ -1,10 +1,11 @@
 //! What the stages of a run spent their time in, layer by layer: a part of the run's block, for times are no result.
 
+use simpipe_artifact::{LayerTime, Profile, ProfileRow};
+
 use super::RunStage;
 use super::html::{bar, details, paragraph, table, table_with};
 use crate::cells::{percent, words};
 use crate::chart::number;
-use simpipe_artifact::{LayerTime, Profile, ProfileRow};
 
 /// Kinds of stages that are measured.
 const KINDS: [&str; 3] = ["train", "embed", "baseline"];

@@ -1,5 +1,7 @@
 //! What follows the first screen: data, training, embedding, calibration, neighbours, confusion, evaluations, classes.
 
+use simpipe_artifact::HistoryRow;
+
 use super::html::{bar, details, escape, facts, paragraph, shown, table, table_with};
 use super::{Pictures, Section, chart, details as lists, hubs, per_class};
 use crate::cells::{self, words};
@@ -11,7 +13,6 @@ use crate::figure::Part;
 use crate::interval::counts_all;
 use crate::rows;
 use crate::{ReportData, ReportError, Shown};
-use simpipe_artifact::HistoryRow;
 
 /// All of them, each with the figures that belong there.
 pub(super) fn sections(data: &ReportData, figures: &[Shown], pictures: &Pictures) -> Result<Vec<Section>, ReportError> {

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_base::digest::Digest;
+
 use super::html::escape;
 use crate::inline::from_base64;
 use crate::web_font::RULE;
-use simpipe_base::digest::Digest;
 
 /// A page and the files beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,11 +76,12 @@ fn without_scripts(mut rest: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::{Image, ImageShape};
+
     use super::*;
     use crate::inline::address;
     use crate::page::Section;
     use crate::page::document::framed;
-    use simpipe_artifact::{Image, ImageShape};
 
     #[test]
     fn a_page_comes_apart_with_all_that_it_says() {

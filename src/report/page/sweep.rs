@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
+use simpipe_artifact::SweepReport;
+
 use super::Section;
 use super::document::framed;
 use super::html::{details, escape, lines, paragraph, shown, table};
 use crate::Drawn;
 use crate::sweep::page::{every, failed, opening, ranked, sentences, shares, won};
-use simpipe_artifact::SweepReport;
 
 /// The page; `figures` are drawn as SVG, in order, each with what is said of it.
 #[must_use]

@@ -1,11 +1,11 @@
 //! What holds for every page, whatever the data.
 
 use sha2::{Digest, Sha256};
+use simpipe_artifact::ImageShape;
 
 use super::*;
 use crate::figure::{Method, Projection};
 use crate::{FigureSpec, synthetic};
-use simpipe_artifact::ImageShape;
 
 const COLOUR: ImageShape = ImageShape { height: 8, width: 8, channels: 3 };
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use simpipe_artifact::{SeedsMetric, SeedsReport};
+
 use super::SPREADS;
 use crate::canvas::Canvas;
 use crate::sweep::plane::{Axis, Grid, Plane, panel_title, stroke};
@@ -10,7 +12,6 @@ use crate::sweep::scale::{Scale, ends};
 use crate::sweep::{SAMPLING, count_of, figure, headed, middle};
 use crate::theme::{self, Shape};
 use crate::{Drawn, ReportError, chart};
-use simpipe_artifact::{SeedsMetric, SeedsReport};
 
 /// Panels on the picture.
 const MOST_PANELS: usize = 9;

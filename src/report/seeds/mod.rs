@@ -7,8 +7,9 @@ mod tests;
 
 use std::path::Path;
 
-use super::{Drawn, ReportError};
 use simpipe_artifact::SeedsReport;
+
+use super::{Drawn, ReportError};
 
 pub use page::page;
 

@@ -1,12 +1,13 @@
 //! `report.md` of a group of seeds: every figure with both of its spreads, the picture, and the runs.
 
+use simpipe_artifact::{SeedsMetric, SeedsReport, SeedsValue};
+
 use super::SPREADS;
 use crate::Drawn;
 use crate::cells::words;
 use crate::markdown::{escape, line, section, table};
 use crate::summary::shown;
 use crate::sweep::{count_of, figure};
-use simpipe_artifact::{SeedsMetric, SeedsReport, SeedsValue};
 
 /// Seeds that have a column.
 const SHOWN: usize = 4;

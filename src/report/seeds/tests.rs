@@ -1,7 +1,8 @@
 //! Page and picture of made-up groups, the odd ones included.
 
-use super::*;
 use simpipe_artifact::{SeedsMetric, SeedsRun, SeedsValue};
+
+use super::*;
 
 fn metric(name: &str, values: &[Option<f64>], interval: Option<f64>) -> SeedsMetric {
     let some: Vec<f64> = values.iter().flatten().copied().collect();

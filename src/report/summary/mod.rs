@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use simpipe_artifact::MatchInfo;
+
 use super::baseline::Baselines;
 use super::cells::{flatten, percent, value, words};
 use super::chart::number;
@@ -14,7 +16,6 @@ use super::markdown::{escape, line, section, table};
 use super::raw::RawPixels;
 use super::rows::{cutpoints, headline_rows, methods, metric_in_words};
 use super::{Drawn, Judgement, ReportData};
-use simpipe_artifact::MatchInfo;
 
 /// The whole page; `figures` are file names relative to it, in order.
 #[must_use]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::{Achieved, Target};
+
 use super::*;
 use crate::synthetic;
-use simpipe_artifact::{Achieved, Target};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/report/small.md");
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::{SweepDirection, SweepReport, SweepTrial};
+
 use super::plane::{Axis, Grid, Plane, stroke};
 use super::scale::Scale;
 use super::{count_of, headed, middle, objective_title, tried};
 use crate::canvas::{Area, Canvas, Pen};
 use crate::theme::{self, Shape};
 use crate::{Drawn, ReportError, chart, text};
-use simpipe_artifact::{SweepDirection, SweepReport, SweepTrial};
 
 /// Pairs of objectives that are shown.
 const MOST_PANELS: usize = 6;

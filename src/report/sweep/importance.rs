@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::{SweepImportance, SweepReport};
+
 use super::plane::{Axis, BELOW, Plane, stroke};
 use super::scale::Scale;
 use super::{count_of, headed, middle, short_name};
 use crate::canvas::{Align, Area, Canvas, Pen};
 use crate::cells::percent;
 use crate::{Drawn, ReportError, chart, text, theme};
-use simpipe_artifact::{SweepImportance, SweepReport};
 
 /// What is no parameter: what only several explain together.
 const TOGETHER: &str = "several together";

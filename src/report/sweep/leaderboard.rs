@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
+use simpipe_artifact::{SweepInterval, SweepReport, SweepTrial, SweepValue};
 
 use super::plane::{Axis, BELOW, Plane, stroke};
 use super::scale::{Scale, ends};
@@ -10,7 +11,6 @@ use super::{SAMPLING, count_of, figure, headed, metric, middle, objective_title,
 use crate::canvas::{Area, Canvas, Pen};
 use crate::theme::{self, Shape};
 use crate::{Drawn, ReportError, chart, text};
-use simpipe_artifact::{SweepInterval, SweepReport, SweepTrial, SweepValue};
 
 /// Points that are shown.
 pub(super) const SHOWN: usize = 25;

@@ -15,10 +15,10 @@ mod tests;
 use std::path::Path;
 
 use plotters::style::RGBColor;
+use simpipe_artifact::{SweepDirection, SweepObjective, SweepReport, SweepTrial, SweepValues};
 
 use super::canvas::{Area, Canvas};
 use super::{Drawn, ReportError, svg, theme};
-use simpipe_artifact::{SweepDirection, SweepObjective, SweepReport, SweepTrial, SweepValues};
 
 pub use page::page;
 

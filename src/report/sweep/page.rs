@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use simpipe_artifact::{SweepInterval, SweepReport, SweepState, SweepTrial, SweepValue, SweepWinner};
+use simpipe_base::visible::visible;
+
 use super::importance::{DOUBTFUL, sentence};
 use super::leaderboard::SHOWN;
 use super::{count_of, figure, short_name, tried, value_words};
@@ -9,8 +12,6 @@ use crate::Drawn;
 use crate::cells::words;
 use crate::markdown::{escape, line, section, table};
 use crate::summary::shown;
-use simpipe_artifact::{SweepInterval, SweepReport, SweepState, SweepTrial, SweepValue, SweepWinner};
-use simpipe_base::visible::visible;
 
 /// Trials of a front that are listed.
 const WINNERS: usize = 10;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
+use simpipe_artifact::{SweepReport, SweepTrial, SweepValues};
 
 use super::plane::stroke;
 use super::scale::Scale;
 use super::{after_epochs, count_of, headed, metric, middle, root, short_name, tried, winner};
 use crate::canvas::{Align, Area, Canvas, Pen};
 use crate::{Drawn, ReportError, chart, text, theme};
-use simpipe_artifact::{SweepReport, SweepTrial, SweepValues};
 
 /// Parameters on a picture: of more, the first.
 const MOST_AXES: usize = 12;

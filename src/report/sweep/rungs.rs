@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::{SweepReport, SweepState, SweepTrial};
+
 use super::plane::{Axis, BELOW, LEFT, Plane, stroke};
 use super::scale::{Scale, ends};
 use super::{count_of, headed, metric, middle, objective_title, root, winner};
 use crate::canvas::{Area, Canvas};
 use crate::theme::{self, Shape};
 use crate::{Drawn, ReportError, chart};
-use simpipe_artifact::{SweepReport, SweepState, SweepTrial};
 
 /// Epochs of the last rung for each of the first beyond which the axis is in factors.
 const FACTORS: f64 = 6.0;

@@ -1,7 +1,8 @@
 //! Scales of axes: numbers, their logarithms, names. Where a value lies, and what is written beside it. Draws nothing.
 
-use crate::chart::{drawable, number};
 use simpipe_artifact::SweepValues;
+
+use crate::chart::{drawable, number};
 
 /// The room beyond the first and the last value, as a share of the axis.
 const ROOM: f64 = 0.04;

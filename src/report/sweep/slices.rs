@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::{SweepReport, SweepTrial, SweepValues};
+
 use super::plane::{Axis, Grid, Plane, panel_title, stroke};
 use super::scale::Scale;
 use super::{after_epochs, count_of, headed, metric, middle, objective_title, root, short_name, value_words, winner};
 use crate::canvas::{Area, Canvas};
 use crate::theme::{self, Shape};
 use crate::{Drawn, ReportError, chart};
-use simpipe_artifact::{SweepReport, SweepTrial, SweepValues};
 
 /// Panels on a picture.
 const MOST_PANELS: usize = 24;

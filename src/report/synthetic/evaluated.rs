@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use simpipe_artifact::{BootstrapInfo, Distance, Estimate, Evaluation, EvaluationCounts, Figure, PerClass, PerQuery};
 
 use super::{judged_by, label};
 use crate::{Evaluated, FurtherMatches};
-use simpipe_artifact::{BootstrapInfo, Distance, Estimate, Evaluation, EvaluationCounts, Figure, PerClass, PerQuery};
 
 /// An evaluation of three figures with a value and one without: of 12 queries, `q0` to `q11`, every other one finds its class,
 /// and the last two have nothing to find.

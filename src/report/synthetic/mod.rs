@@ -7,16 +7,16 @@ mod real;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-
-use super::ReportData;
-pub use evaluated::{evaluated, further_matches};
-#[cfg(test)]
-pub use real::real;
 use simpipe_artifact::{
     Calibration, Confusion, ConfusionCell, Cutpoint, DatasetInfo, Distance, Embeddings, History, HistoryRow, Image,
     ImageShape, IndexInfo, IndexRows, Knot, MatchInfo, MatchRow, Matches, ModelFile, ModelUse, Neighbour, Samples,
     Thresholds,
 };
+
+use super::ReportData;
+pub use evaluated::{evaluated, further_matches};
+#[cfg(test)]
+pub use real::real;
 
 /// Ten classes, a pool of 30, an index of 20, 12 queries that are not in it.
 pub fn small() -> ReportData {

@@ -1,8 +1,9 @@
 //! Real images with made-up embeddings, for people to look at.
 
+use simpipe_artifact::{Embeddings, Image, ImageShape, MatchRow, Matches, Neighbour};
+
 use super::{confusion, history, label, noise, with};
 use crate::ReportData;
-use simpipe_artifact::{Embeddings, Image, ImageShape, MatchRow, Matches, Neighbour};
 
 /// Real images with made-up embeddings: classes as the folders of `jpegs`, 100 images each, the first 200 of the
 /// shuffled pool indexed, all queried, as the tutorial does.

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use ab_glyph::{Font, FontRef, GlyphId};
+use simpipe_base::visible::visible;
 
 use super::Weight;
 use super::own::{self, OwnFont};
-use simpipe_base::visible::visible;
 
 pub(super) const REGULAR: &[u8] = include_bytes!("../font/DejaVuSans.ttf");
 pub(super) const BOLD: &[u8] = include_bytes!("../font/DejaVuSans-Bold.ttf");

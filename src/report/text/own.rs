@@ -7,8 +7,9 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::face::Loaded;
 use simpipe_base::digest::Digest;
+
+use super::face::Loaded;
 
 /// Bytes of a file at most: more than any font has.
 pub const LARGEST: u64 = 64 << 20;

@@ -149,8 +149,9 @@ impl OutlineBuilder for Drawn {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rustybuzz::ttf_parser::{Face, RawFace, Tag};
+
+    use super::*;
 
     const JOINED: &[u8] = include_bytes!("../../../tests/fixtures/fonts/Joined.otf");
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::ReportData;
 use simpipe_artifact::ConfusionCell;
+
+use crate::ReportData;
 
 /// Blocks along a side at most.
 const SIDE: usize = 50;

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ReportData;
 use simpipe_artifact::ConfusionCell;
+
+use crate::ReportData;
 
 /// Classes up to which all are shown.
 const ALL: usize = 100;
@@ -136,9 +137,10 @@ fn first<T: Ord>(values: BTreeMap<i32, T>, count: usize) -> BTreeSet<i32> {
 
 #[cfg(test)]
 mod tests {
+    use simpipe_artifact::{Confusion, ConfusionCell};
+
     use super::*;
     use crate::synthetic;
-    use simpipe_artifact::{Confusion, ConfusionCell};
 
     fn grid(cells: &[(i32, Option<i32>, u64)]) -> Grid {
         let mut data = synthetic::small();

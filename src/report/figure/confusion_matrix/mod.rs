@@ -5,6 +5,8 @@ mod grid;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use simpipe_base::params;
+
 pub(crate) use self::blocks::{Blocks, Pair};
 pub(crate) use self::grid::Grid;
 use super::body::{Body, HeatMap};
@@ -17,7 +19,6 @@ use crate::interval::counts_all;
 use crate::sweep::scale::{Scale, Tick};
 use crate::text::{self, Weight};
 use crate::{ReportData, ReportError, Stop, chart, theme};
-use simpipe_base::params;
 
 params! {
     /// The confusion matrix at the cutpoint of `match`.

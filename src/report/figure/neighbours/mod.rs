@@ -5,16 +5,17 @@ mod picture;
 
 use std::collections::BTreeMap;
 
+use simpipe_artifact::{MatchRow, Neighbour};
+use simpipe_base::check;
+use simpipe_base::param;
+use simpipe_base::{choice, params};
+
 use super::body::{Body, Gallery, Strip, Tile, Tone};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
 use crate::canvas::Canvas;
 use crate::data::Overlap;
 use crate::{ReportData, ReportError, Stop, chart};
-use simpipe_artifact::{MatchRow, Neighbour};
-use simpipe_base::check;
-use simpipe_base::param;
-use simpipe_base::{choice, params};
 
 params! {
     /// Queries in a row.

@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 
 use rand_chacha::rand_core::Rng;
+use simpipe_artifact::MatchRow;
+use simpipe_base::seed::Seed;
 
 use super::{Neighbours, Order};
 use crate::ReportData;
-use simpipe_artifact::MatchRow;
-use simpipe_base::seed::Seed;
 
 impl Neighbours {
     /// The queries shown, in order.

@@ -7,16 +7,17 @@ mod picture;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use simpipe_artifact::{Distance, Projection as Placed, ProjectionInfo};
+use simpipe_base::check;
+use simpipe_base::{choice, params};
+use simpipe_metric::plane::{self, TSne, Trustworthiness, Umap, Way};
+
 use super::body::{Body, Scatter};
 use super::plot::{Part, Plot};
 use super::{Figure, count_of, trust};
 use crate::canvas::Canvas;
 use crate::{ReportData, ReportError, Stop};
 use agreement::agreement;
-use simpipe_artifact::{Distance, Projection as Placed, ProjectionInfo};
-use simpipe_base::check;
-use simpipe_base::{choice, params};
-use simpipe_metric::plane::{self, TSne, Trustworthiness, Umap, Way};
 
 choice! {
     /// How embeddings become points.

@@ -4,9 +4,10 @@ mod extremes;
 
 use std::collections::BTreeSet;
 
+use simpipe_artifact::ImageShape;
+
 use super::*;
 use crate::synthetic;
-use simpipe_artifact::ImageShape;
 
 /// Nobody wants to stop.
 const GO_ON: Stop<'static> = &|| false;

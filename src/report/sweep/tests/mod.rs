@@ -2,10 +2,11 @@
 
 mod made_up;
 
+use simpipe_artifact::{SweepCounts, SweepState};
+
 use super::*;
 pub(super) use made_up::{bumpy, space, sweep};
 use made_up::{list, on_rungs, range};
-use simpipe_artifact::{SweepCounts, SweepState};
 
 /// Draws every picture and the page, checks that each is one, and gives the page.
 fn draw_all(report: &SweepReport) -> String {
