@@ -167,7 +167,7 @@ mod tests {
             "started": "", "finished": "", "seconds": 1.0, "saved_seconds": 0.0, "config": "x.toml", "command": [],
             "versions": {}, "stages": [], "spec": {},
             "metrics": {
-                "match.achieved": 0.5, "match.achieved.std": 0.1, "match.achieved.t_low": 0.25, "match.achieved.t_high": 0.75,
+                "match.achieved": 0.5, "match.achieved.std": 0.1, "match.achieved.t_low": -0.25, "match.achieved.t_high": 1.25,
                 "match.achieved.low": 0.4, "match.achieved.low.std": 0.1, "match.achieved.high": 0.6,
                 "train.loss": 2.5, "train.loss.std": 0.0, "train.loss.t_low": 2.5, "train.loss.t_high": 2.5,
             },
@@ -177,13 +177,14 @@ mod tests {
         let mut out = Vec::new();
         summary(&record, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
+        // The interval of a share ends where shares do.
         let expected = "\
 Seed  Run  Outcome  Ran  Hits  Seconds
    1  r1   done       0     0    0.000
    2  r2   done       0     0    0.000
 
 Metric               Mean ± std  [t_low, t_high]   Sampling interval of each seed
-match.achieved  0.5000 ± 0.1000  [0.2500, 0.7500]  [0.3000, 0.5000] [0.5000, 0.7000]
+match.achieved  0.5000 ± 0.1000  [0.0000, 1.0000]  [0.3000, 0.5000] [0.5000, 0.7000]
 train.loss      2.5000 ± 0.0000  [2.5000, 2.5000]
 
 over seeds: mean ± standard deviation of 2 trainings that differ in their seed alone, and the 95 % t-interval of the mean

@@ -12,6 +12,7 @@
 //! | [`confusion`](mod@confusion), [`classification`] | true and given labels | |
 //! | [`reliability`] | probabilities and whether they came true | |
 //! | [`statistics`] | a value a query, or a run: intervals and differences | |
+//! | [`bounds`] | names of numbers: what they can't leave | |
 //! | [`plane`] | embeddings: a point for each | |
 //! | [`rerank`] | embeddings and their neighbours: better neighbours | |
 //!
@@ -22,6 +23,7 @@
 //! is `None` where nothing relevant is in the index; such queries are left out of means, as in pytorch-metric-learning,
 //! and counted apart.
 
+pub mod bounds;
 pub mod classification;
 pub mod clustering;
 pub mod confusion;

@@ -2,6 +2,7 @@
 
 use super::{RunRecord, SeedRun};
 use simpipe_artifact::{FORMAT, SeedsMetric, SeedsReport, SeedsRun, SeedsValue};
+use simpipe_metric::bounds;
 
 /// Suffixes of what stands beside a figure.
 const BESIDE: [&str; 5] = [".std", ".t_low", ".t_high", ".low", ".high"];
@@ -31,8 +32,15 @@ impl RunRecord {
         BESIDE.iter().any(|suffix| of(suffix))
     }
 
+    /// The ends of the 95 % t-interval of a figure's mean over seeds; those of a share are cut at 0 and 1.
+    #[must_use]
+    pub fn t_interval(&self, name: &str) -> [Option<f64>; 2] {
+        ["t_low", "t_high"].map(|end| Some(bounds::cut(name, *self.metrics.get(&format!("{name}.{end}"))?)))
+    }
+
     fn metric_over_seeds(&self, name: &str) -> SeedsMetric {
         let beside = |suffix: &str| self.metrics.get(&format!("{name}{suffix}")).copied();
+        let [t_low, t_high] = self.t_interval(name);
         let value = |run: &SeedRun| {
             let of = |suffix: &str| run.metrics.get(&format!("{name}{suffix}")).copied();
             // A run that failed has figures of the stages before, which no mean is made of.
@@ -42,8 +50,8 @@ impl RunRecord {
             name: name.to_owned(),
             mean: beside("").unwrap_or_default(),
             std: beside(".std"),
-            t_low: beside(".t_low"),
-            t_high: beside(".t_high"),
+            t_low,
+            t_high,
             values: self.seeds.iter().map(value).collect(),
         }
     }
