@@ -59,7 +59,8 @@ fn best(candidate: Option<&Candidate>) -> String {
         estimate.value
     );
     if estimate.low.is_some() {
-        let _ = write!(out, "<p>95 % interval: {}</p>", ends(estimate.low, estimate.high));
+        let ends = ends(estimate.low, estimate.high);
+        let _ = write!(out, "<p>95 % interval: <span class=\"ends\">{ends}</span></p>");
     }
     let _ = write!(out, "<p>Of the stage {}: {}</p>", name(&candidate.stage), escape(&in_words(candidate)));
     if candidate.leaks > 0 {

@@ -10,8 +10,8 @@ use crate::text;
 const ON_PAPER: usize = 20;
 pub(super) const ITEMS_ON_PAPER: usize = 20;
 pub(super) const STRIPS_ON_PAPER: usize = 3;
-/// Lines of text that are sure to have room on paper.
-const LINES_ON_PAPER: usize = 60;
+/// Lines of text beyond which paper has two columns of them.
+const LINES_IN_A_COLUMN: usize = 60;
 
 /// Text that can stand in an element or in a quoted attribute; what nobody would see is shown by its escape, what no
 /// font has by its number.
@@ -39,7 +39,7 @@ pub(super) fn name(text: &str) -> String {
 
 /// Plain text in which what stands between backticks is code, as in Markdown.
 pub(super) fn prose(text: &str) -> String {
-    let escaped = escape(text);
+    let escaped = unbroken(&escape(text));
     let parts: Vec<&str> = escaped.split('`').collect();
     if parts.len().is_multiple_of(2) {
         return escaped;
@@ -57,11 +57,8 @@ pub(super) fn paragraph(text: &str) -> String {
 /// Text whose lines are kept, each escaped by itself; `label` says what it is.
 pub(super) fn lines(label: &str, text: &str) -> String {
     let lines: Vec<String> = text.lines().map(escape).collect();
-    let pre = format!("<pre tabindex=\"0\" aria-label=\"{}\">{}</pre>", escape(label), lines.join("\n"));
-    if lines.len() <= LINES_ON_PAPER {
-        return pre;
-    }
-    format!("{pre}<p class=\"paper\">On paper: the first lines of {}.</p>", lines.len())
+    let class = if lines.len() > LINES_IN_A_COLUMN { " class=\"long\"" } else { "" };
+    format!("<pre{class} tabindex=\"0\" aria-label=\"{}\">{}</pre>", escape(label), lines.join("\n"))
 }
 
 /// `20 of 100 classes shown`.
@@ -109,12 +106,10 @@ fn table_of<'a>(
         count += 1;
         out.push_str("<tr>");
         for (at, cell) in cells.iter().enumerate() {
-            let (open, close) = match at {
-                0 => ("<th scope=\"row\">", "</th>"),
-                _ if is_interval(cell) => ("<td class=\"interval\">", "</td>"),
-                _ => ("<td>", "</td>"),
+            let _ = match at {
+                0 => write!(out, "<th scope=\"row\">{}</th>", name(cell)),
+                _ => write!(out, "<td{}>{}</td>", class_of(cell), unbroken(&name(cell))),
             };
-            let _ = write!(out, "{open}{}{close}", name(cell));
         }
         if !last.is_empty() {
             let _ = write!(out, "<td>{last}</td>");
@@ -125,10 +120,48 @@ fn table_of<'a>(
     out + &on_paper(ON_PAPER, count, "rows")
 }
 
-/// Whether a cell is a number with its interval, which stands on one line.
-fn is_interval(cell: &str) -> bool {
-    let numbers = |c: char| c.is_ascii_digit() || ".,+-−[]() to%".contains(c);
-    cell.contains(['[', '(']) && cell.chars().any(|c| c.is_ascii_digit()) && cell.chars().all(numbers)
+/// The class of a cell that is a number with its interval, or an interval alone.
+fn class_of(cell: &str) -> &'static str {
+    let number = |c: char| is_of_ends(c) || "[]()".contains(c);
+    if !(cell.chars().any(|c| c.is_ascii_digit()) && cell.chars().all(number)) {
+        return "";
+    }
+    if cell.contains(['[', '(']) {
+        " class=\"interval\""
+    } else if cell.contains(" to ") {
+        " class=\"interval whole\""
+    } else {
+        ""
+    }
+}
+
+/// Whether an interval may have a character between its brackets.
+fn is_of_ends(c: char) -> bool {
+    c.is_ascii_digit() || ".,+-− to%".contains(c)
+}
+
+/// Escaped text in which no interval in brackets breaks over two lines: `0.51 [0.48, 0.54]` breaks before the bracket alone.
+pub(super) fn unbroken(escaped: &str) -> String {
+    let is_interval = |inside: &str| {
+        let two = inside.contains(", ") || inside.contains(" to ");
+        two && inside.chars().any(|c| c.is_ascii_digit()) && inside.chars().all(is_of_ends)
+    };
+    let (mut out, mut rest) = (String::with_capacity(escaped.len()), escaped);
+    while let Some(start) = rest.find(['[', '(']) {
+        let close = if rest[start..].starts_with('[') { ']' } else { ')' };
+        let end = rest[start..].find(close).map(|at| start + at);
+        match end.filter(|end| is_interval(&rest[start + 1..*end])) {
+            Some(end) => {
+                let _ = write!(out, "{}<span class=\"ends\">{}</span>", &rest[..start], &rest[start..=end]);
+                rest = &rest[end + 1..];
+            }
+            None => {
+                out.push_str(&rest[..=start]);
+                rest = &rest[start + 1..];
+            }
+        }
+    }
+    out + rest
 }
 
 /// What is said on paper of a list that is longer than what is printed of it.
@@ -179,15 +212,22 @@ mod tests {
     #[test]
     fn an_interval_stands_on_one_line() {
         for (cell, expected) in [
-            ("0.5123 [0.4801, 0.5402]", true),
-            ("−0.0080 (−0.0219 to 0.0037)", true),
-            ("0.5123", false),
-            ("cat (12)", false),
+            ("0.5123 [0.4801, 0.5402]", " class=\"interval\""),
+            ("−0.0080 (−0.0219 to 0.0037)", " class=\"interval\""),
+            ("0.4801 to 0.5402", " class=\"interval whole\""),
+            ("0.5123", ""),
+            ("cat (12)", ""),
+            ("one to three", ""),
         ] {
-            assert_eq!(is_interval(cell), expected, "{cell}");
+            assert_eq!(class_of(cell), expected, "{cell}");
         }
         let row = ["one", "0.5 [0.4, 0.6]"].map(str::to_owned).to_vec();
-        assert!(table("t", &[], &[row]).contains("<td class=\"interval\"><bdi>0.5 [0.4, 0.6]"));
+        let cell = "<td class=\"interval\"><bdi>0.5 <span class=\"ends\">[0.4, 0.6]</span></bdi></td>";
+        assert!(table("t", &[], &[row]).contains(cell));
+        assert_eq!(prose("is 0.05 (−0.01 to 0.11)."), "is 0.05 <span class=\"ends\">(−0.01 to 0.11)</span>.");
+        for text in ["cats (12) and [dogs", "f(x, y)", "a (see [1])", "() [", "(to, to)"] {
+            assert_eq!(unbroken(text), text);
+        }
     }
 
     #[test]
@@ -196,6 +236,19 @@ mod tests {
             assert!(bar(share).contains(&format!("class=\"share\" width=\"{width}\"")), "{share}");
         }
         assert_eq!(shown(20, 12_000, "classes"), "20 of 12,000 classes shown");
+    }
+
+    #[test]
+    fn all_lines_of_a_long_text_are_on_paper() {
+        let text = |count: usize| vec!["x"; count].join("\n");
+        assert!(lines("t", &text(LINES_IN_A_COLUMN)).starts_with("<pre tabindex"));
+        let long = lines("t", &text(LINES_IN_A_COLUMN + 1));
+        assert!(long.starts_with("<pre class=\"long\"") && !long.contains("On paper"), "{long}");
+        let (_, paper) = crate::page::document::STYLE.split_once("@media print").unwrap();
+        let rule = paper.lines().find(|line| line.trim_start().starts_with("pre {")).unwrap();
+        for part in ["white-space: pre-wrap", "overflow-wrap: anywhere", "max-height: none", "overflow: visible"] {
+            assert!(rule.contains(part), "{part}: {rule}");
+        }
     }
 
     #[test]

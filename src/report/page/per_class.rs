@@ -111,7 +111,8 @@ mod tests {
         let page = table(&found);
         let places = ["Class 6", "Class 5", "Class 0", "Class 4"].map(|name| page.find(&format!("<bdi>{name}</bdi>")));
         assert!(places.is_sorted() && places[0].is_some(), "{places:?}");
-        assert!(page.contains("0.000 (0.100 to 0.900)") && page.contains("<bdi>0.400</bdi>"), "{page}");
+        let ends = "0.000 <span class=\"ends\">(0.100 to 0.900)</span>";
+        assert!(page.contains(ends) && page.contains("<bdi>0.400</bdi>"), "{page}");
         assert!(page.contains("On paper: 10 of 10 classes shown, 2 of 2 metrics shown."), "{page}");
         assert!(page.contains("10 of 10 classes shown") && !page.contains("recall@1.low"), "{page}");
     }
