@@ -4,6 +4,8 @@
 //! Everything is kept by position: `values[i]` and `differences[i]` are those of `runs[i]`. The first run is the one that the
 //! others are held against.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -33,7 +35,7 @@ pub struct ComparisonReport {
 }
 
 /// A run, or a group of runs that differ in their seed alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ComparedRun {
     /// Its id.
     pub run: String,
@@ -43,6 +45,23 @@ pub struct ComparedRun {
     pub seeds: Vec<u64>,
     /// Whether it is a group: its values are then means over trainings.
     pub group: bool,
+    /// The number that its own page opens with; `null` where it measures nothing.
+    pub headline: Option<ComparedHeadline>,
+    /// Queries that are in the index as well, by stage: only stages that have some. Of a group the mean.
+    pub indexed: BTreeMap<String, u64>,
+}
+
+/// The number that a run is known by.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ComparedHeadline {
+    /// As `<stage id>.<name>`.
+    pub metric: String,
+    /// How large it is.
+    pub value: ComparedValue,
+    /// Queries of the stage that it leaves out, as they were seen before. Of a group those of its first run.
+    pub left_out: u64,
+    /// Queries that it counts although they were seen before.
+    pub leaks: u64,
 }
 
 /// A field that differs.
@@ -93,10 +112,59 @@ pub struct ComparedDifference {
     pub interval: Option<String>,
     /// Queries or trainings that it is made of.
     pub count: Option<usize>,
-    /// `better`, `same`, `worse`, `missing` or `unknown`.
-    pub verdict: String,
+    /// What is to be said of it.
+    pub verdict: Verdict,
     /// Why there is no interval.
     pub why: Option<String>,
+}
+
+/// What is to be said of a difference.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The whole interval is on the better side.
+    Better,
+    /// The interval holds 0, which leaves open whether there is a difference; or the numbers are equal.
+    Same,
+    /// The whole interval is on the worse side: a regression.
+    Worse,
+    /// The run has no such number.
+    Missing,
+    /// The numbers differ, and nobody can say how sure that is, or which way is better.
+    #[default]
+    Unknown,
+}
+
+impl Verdict {
+    /// Whether a run with it passes: what can't be judged does not.
+    #[must_use]
+    pub const fn passes(self) -> bool {
+        matches!(self, Self::Better | Self::Same)
+    }
+
+    /// Whether it says something of the difference.
+    #[must_use]
+    pub const fn is_known(self) -> bool {
+        !matches!(self, Self::Missing | Self::Unknown)
+    }
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Same => "same",
+            Self::Worse => "worse",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The words for a reader, of a difference: an interval that holds 0 does not say that two runs are the same.
+    #[must_use]
+    pub fn in_words(self, difference: Option<f64>) -> &'static str {
+        if self == Self::Same && difference != Some(0.0) { "not told apart" } else { self.word() }
+    }
 }
 
 /// The loss of a training.
@@ -161,5 +229,27 @@ impl ComparisonReport {
             let end = of.run.rsplit('-').next().unwrap_or(&of.run);
             format!("{} {} {end}", run + 1, of.name)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_holds_0_is_not_called_the_same() {
+        let words = |verdict: Verdict, difference: f64| verdict.in_words(Some(difference));
+        assert_eq!([words(Verdict::Same, 0.1), words(Verdict::Same, 0.0)], ["not told apart", "same"]);
+        assert_eq!((words(Verdict::Worse, -0.1), Verdict::Missing.in_words(None)), ("worse", "missing"));
+    }
+
+    #[test]
+    fn the_word_is_that_of_the_json_and_only_what_is_judged_can_pass() {
+        let all = [Verdict::Better, Verdict::Same, Verdict::Worse, Verdict::Missing, Verdict::Unknown];
+        for verdict in all {
+            assert_eq!(serde_json::to_value(verdict).unwrap(), verdict.word());
+        }
+        assert_eq!(all.map(Verdict::passes), [true, true, false, false, false]);
+        assert_eq!(all.map(Verdict::is_known), [true, true, true, false, false]);
     }
 }

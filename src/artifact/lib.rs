@@ -48,8 +48,8 @@ pub use belonging::Belonging;
 pub use calibration::{Calibration, Cutpoint, Knot, Target, Thresholds};
 pub use codes::{BitCodes, ByteCodes, Codes, ProductCodes};
 pub use comparison_report::{
-    ComparedCurve, ComparedDifference, ComparedField, ComparedFlip, ComparedFlips, ComparedMetric, ComparedRun,
-    ComparedValue, ComparisonReport,
+    ComparedCurve, ComparedDifference, ComparedField, ComparedFlip, ComparedFlips, ComparedHeadline, ComparedMetric,
+    ComparedRun, ComparedValue, ComparisonReport, Verdict,
 };
 pub use dataset::{DatasetInfo, Examples};
 pub use decoded_from::{DecodedFrom, Decoding, Decodings};

@@ -7,6 +7,7 @@ mod changes;
 mod diff;
 mod figures;
 mod flips;
+mod headline;
 mod measured;
 mod pair;
 mod queries;
@@ -23,7 +24,8 @@ pub use pair::Unpaired;
 pub use queries::{Queries, QueryColumn};
 pub use report::{FlippedImages, Side, report};
 pub use run::{Run, RunName};
-pub use verdict::{Comparison, Judged, RunVerdict, Verdict, compare, judgeable};
+pub use simpipe_artifact::Verdict;
+pub use verdict::{Comparison, Judged, RunVerdict, compare, judgeable};
 
 /// The share of intervals that hold the true difference.
 pub const LEVEL: f64 = 0.95;

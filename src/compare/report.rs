@@ -6,9 +6,10 @@ use super::changes::{FieldChange, field_changes};
 use super::diff::versions;
 use super::figures::{self, Better, MetricChange};
 use super::flips::flips;
+use super::headline::{headline, indexed};
 use super::measured::Measured;
-use super::run::Run;
-use super::verdict::{Verdict, judgeable};
+use super::run::{Run, RunName};
+use super::verdict::judgeable;
 use super::{Flips, LEVEL};
 use simpipe_artifact::{
     ArtifactError, ComparedCurve, ComparedDifference, ComparedField, ComparedFlip, ComparedFlips, ComparedMetric,
@@ -37,7 +38,7 @@ pub type FlippedImages = BTreeMap<(String, u64), Image>;
 pub fn report(sides: &[Side]) -> (ComparisonReport, FlippedImages) {
     let mut report = ComparisonReport { format: 1, level: LEVEL, ..ComparisonReport::default() };
     let Some((first, others)) = sides.split_first() else { return (report, FlippedImages::new()) };
-    report.runs = sides.iter().map(|side| named(&side.measured.run)).collect();
+    report.runs = sides.iter().map(named).collect();
     let specs = |side: &Side| field_changes(&first.measured.run.record.spec, &side.measured.run.record.spec);
     report.fields = matrix(&others.iter().map(specs).collect::<Vec<_>>());
     let computed = |side: &Side| versions(&first.measured.run.record, &side.measured.run.record);
@@ -76,9 +77,19 @@ fn lost(measured: &Measured) -> Vec<String> {
     measured.lost.iter().map(note).collect()
 }
 
-fn named(run: &Run) -> ComparedRun {
-    let name = run.name();
-    ComparedRun { run: name.run, name: name.name, seeds: name.seeds, group: run.record.is_group() }
+fn named(side: &Side) -> ComparedRun {
+    let run = &side.measured.run;
+    let RunName { run: id, name, seeds } = run.name();
+    let overlap = |stage: &str| (stage.to_owned(), indexed(stage, &run.record.metrics));
+    let overlaps = run.measuring().into_iter().map(overlap).filter(|(_, count)| *count > 0);
+    ComparedRun {
+        run: id,
+        name,
+        seeds,
+        group: run.record.is_group(),
+        headline: headline(side),
+        indexed: overlaps.collect(),
+    }
 }
 
 /// Changes of each other run as rows of values by run. Where a path has not changed, a run has what the first has.
@@ -125,15 +136,15 @@ fn metrics(sides: &[Side]) -> Vec<ComparedMetric> {
 }
 
 /// A number of a run with its own interval: of a group that over seeds, else that over queries.
-fn estimated(run: &Run, name: &str) -> Option<ComparedValue> {
-    let metrics = &run.record.metrics;
-    let ends = if run.record.is_group() { ["t_low", "t_high"] } else { ["low", "high"] };
-    let [low, high] = ends.map(|end| metrics.get(&format!("{name}.{end}")).copied());
-    Some(ComparedValue { value: *metrics.get(name)?, low, high })
+pub(super) fn estimated(run: &Run, name: &str) -> Option<ComparedValue> {
+    let record = &run.record;
+    let own = || ["low", "high"].map(|end| record.metrics.get(&format!("{name}.{end}")).copied());
+    let [low, high] = if record.is_group() { record.t_interval(name) } else { own() };
+    Some(ComparedValue { value: *record.metrics.get(name)?, low, high })
 }
 
 fn difference(change: MetricChange) -> ComparedDifference {
-    let verdict = Verdict::of(&change).word().to_owned();
+    let verdict = change.verdict();
     let MetricChange { difference, low, high, p, count, interval, why, .. } = change;
     ComparedDifference { value: difference, low, high, p, interval: interval.map(str::to_owned), count, verdict, why }
 }

@@ -48,6 +48,16 @@ impl Run {
         RunName { run: run.clone(), name: name.clone(), seeds }
     }
 
+    /// The ids of the stages that measure how good a search is, in the order of the plan.
+    pub(super) fn measuring(&self) -> Vec<&str> {
+        let stages = self.record.stages.iter();
+        let stages = stages.filter(|stage| matches!(stage.stage.as_str(), "evaluate" | "match" | "few-shot"));
+        let mut ids: Vec<&str> = stages.map(|stage| stage.id.as_str()).collect();
+        // A group lists a stage once for each seed.
+        ids.dedup();
+        ids
+    }
+
     /// A file of a stage, with the very bytes that the run left; `None` if it left none of this name.
     ///
     /// # Errors

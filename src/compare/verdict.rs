@@ -1,72 +1,31 @@
 //! Several runs against a baseline, with a verdict for each number: for tables, and for CI.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::LEVEL;
 use super::figures::{self, Better, MetricChange};
 use super::measured::Measured;
 use super::run::RunName;
-use simpipe_artifact::ArtifactError;
+use simpipe_artifact::{ArtifactError, Verdict};
 use simpipe_stages::direction::higher_is_better;
 
-/// What is to be said of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// The whole interval is on the better side.
-    Better,
-    /// The interval holds 0, which leaves open whether there is a difference; or the numbers are equal.
-    Same,
-    /// The whole interval is on the worse side: a regression.
-    Worse,
-    /// The run has no such number.
-    Missing,
-    /// The numbers differ, and nobody can say how sure that is, or which way is better.
-    Unknown,
-}
-
-impl Verdict {
-    /// Whether a run with it passes: what can't be judged does not.
-    #[must_use]
-    pub const fn passes(self) -> bool {
-        matches!(self, Self::Better | Self::Same)
-    }
-
-    /// The word in JSON.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Better => "better",
-            Self::Same => "same",
-            Self::Worse => "worse",
-            Self::Missing => "missing",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// The words for a reader, of a difference: an interval that holds 0 does not say that two runs are the same.
-    #[must_use]
-    pub fn in_words(self, difference: Option<f64>) -> &'static str {
-        if self == Self::Same && difference != Some(0.0) { "not told apart" } else { self.word() }
-    }
-
-    pub(super) fn of(change: &MetricChange) -> Self {
-        let ends = change.low.zip(change.high);
-        match (change.difference, ends, change.better) {
-            (None, ..) => Self::Missing,
+impl MetricChange {
+    /// What is to be said of the difference.
+    pub(super) fn verdict(&self) -> Verdict {
+        let ends = self.low.zip(self.high);
+        match (self.difference, ends, self.better) {
+            (None, ..) => Verdict::Missing,
             // Of other queries, an equal number says nothing.
-            (Some(0.0), None, _) if change.count.is_none() => Self::Same,
-            (Some(_), Some((low, high)), _) if low <= 0.0 && high >= 0.0 => Self::Same,
+            (Some(0.0), None, _) if self.count.is_none() => Verdict::Same,
+            (Some(_), Some((low, high)), _) if low <= 0.0 && high >= 0.0 => Verdict::Same,
             (Some(_), Some((low, _)), Some(better)) => {
                 if (low > 0.0) == (better == Better::Higher) {
-                    Self::Better
+                    Verdict::Better
                 } else {
-                    Self::Worse
+                    Verdict::Worse
                 }
             }
-            (Some(_), ..) => Self::Unknown,
+            (Some(_), ..) => Verdict::Unknown,
         }
     }
 }
@@ -128,7 +87,7 @@ pub fn compare(baseline: &Measured, runs: &[Measured], wanted: &[String]) -> Res
         let mut metrics = Vec::new();
         for name in &names {
             let change = figures::change(name, baseline, run)?;
-            metrics.push(Judged { verdict: Verdict::of(&change), change });
+            metrics.push(Judged { verdict: change.verdict(), change });
         }
         let ok = metrics.iter().all(|judged| judged.verdict.passes());
         verdicts.push(RunVerdict { run: run.run.name(), ok, metrics });
@@ -149,14 +108,9 @@ pub fn compare(baseline: &Measured, runs: &[Measured], wanted: &[String]) -> Res
 #[must_use]
 pub fn judgeable(run: &Measured) -> Vec<String> {
     let record = &run.run.record;
-    let measuring: BTreeSet<&str> = record
-        .stages
-        .iter()
-        .filter(|stage| matches!(stage.stage.as_str(), "evaluate" | "match" | "few-shot"))
-        .map(|stage| stage.id.as_str())
-        .collect();
+    let measuring = run.run.measuring();
     let judged = |name: &&str| {
-        let of_measuring = name.split('.').next().is_some_and(|id| measuring.contains(id));
+        let of_measuring = name.split('.').next().is_some_and(|id| measuring.contains(&id));
         let sure = if record.is_group() { of_measuring } else { run.column(name).is_some() };
         sure && higher_is_better(name).is_some()
     };
@@ -170,14 +124,7 @@ mod tests {
     fn verdict(difference: Option<f64>, ends: Option<(f64, f64)>, better: Option<Better>) -> Verdict {
         let (low, high) = ends.unzip();
         let (old, new) = (Some(0.0), difference);
-        Verdict::of(&MetricChange { old, new, difference, low, high, better, ..MetricChange::default() })
-    }
-
-    #[test]
-    fn an_interval_that_holds_0_is_not_called_the_same() {
-        let words = |verdict: Verdict, difference: f64| verdict.in_words(Some(difference));
-        assert_eq!([words(Verdict::Same, 0.1), words(Verdict::Same, 0.0)], ["not told apart", "same"]);
-        assert_eq!((words(Verdict::Worse, -0.1), Verdict::Missing.in_words(None)), ("worse", "missing"));
+        MetricChange { old, new, difference, low, high, better, ..MetricChange::default() }.verdict()
     }
 
     #[test]
@@ -196,7 +143,5 @@ mod tests {
         ] {
             assert_eq!(verdict(difference, ends, better), expected, "{difference:?} {ends:?} {better:?}");
         }
-        let passing = [Verdict::Better, Verdict::Same, Verdict::Worse, Verdict::Missing, Verdict::Unknown];
-        assert_eq!(passing.map(Verdict::passes), [true, true, false, false, false]);
     }
 }

@@ -9,7 +9,7 @@ use super::ReportError;
 use super::cells::sure;
 use super::figure::losses_beside;
 use super::markdown::escape;
-use super::page::comparison::{MOST_COLUMNS, how_much, in_short, verdict};
+use super::page::comparison::{MOST_COLUMNS, how_much, in_short};
 
 /// Draws the losses of all runs into a PNG file; gives what is seen, or nothing where no run has a loss.
 ///
@@ -41,7 +41,8 @@ pub fn comparison_markdown(report: &ComparisonReport, picture: Option<(&str, &st
             let Some(found) = metric.differences.get(at).and_then(Option::as_ref) else { continue };
             let value = |run: usize| metric.values.get(run)?.as_ref().map(sure);
             let [first, this] = [0, at].map(|run| value(run).unwrap_or_else(|| "–".to_owned()));
-            row(&mut page, &[metric.name.clone(), first, this, how_much(found), verdict(found).to_owned()]);
+            let verdict = found.verdict.in_words(found.value).to_owned();
+            row(&mut page, &[metric.name.clone(), first, this, how_much(found), verdict]);
         }
     }
     fields(&mut page, report, "What was changed", &report.fields);
@@ -108,7 +109,7 @@ mod tests {
     use serde_json::json;
     use simpipe_artifact::{
         ComparedCurve, ComparedDifference, ComparedFlip, ComparedFlips, ComparedMetric, ComparedRun, ComparedValue,
-        Image, ImageShape,
+        Image, ImageShape, Verdict,
     };
 
     use super::super::page::comparison_page;
@@ -122,6 +123,7 @@ mod tests {
             name: HOSTILE.to_owned(),
             seeds: if group { vec![1, 2, 3] } else { vec![7] },
             group,
+            ..ComparedRun::default()
         };
         let value = |value: f64| Some(ComparedValue { value, low: Some(value - 0.1), high: Some(value + 0.1) });
         let difference = ComparedDifference {
@@ -129,7 +131,7 @@ mod tests {
             low: Some(0.05),
             high: Some(0.35),
             p: Some(0.01),
-            verdict: "better".to_owned(),
+            verdict: Verdict::Better,
             ..ComparedDifference::default()
         };
         let curve = |run: usize, seed: Option<u64>| ComparedCurve {
@@ -180,9 +182,13 @@ mod tests {
         let image = Image { shape, pixels: vec![9; shape.bytes()] };
         let images = BTreeMap::from([(("evaluate".to_owned(), 3), image)]);
         let page = comparison_page(&report, &images).unwrap();
-        for part in
-            ["+0.2000 [+0.0500, +0.3500]", "better", "train.loss", "1 of 2 flipped queries shown", "<bdi>test/&lt;"]
-        {
+        for part in [
+            "+0.2000 <span class=\"ends\">[+0.0500, +0.3500]",
+            "better",
+            "train.loss",
+            "1 of 2 flipped queries shown",
+            "<bdi>test/&lt;",
+        ] {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(!page.contains("<script") && !page.contains("</script><b>") && page.matches("<img ").count() == 1);
@@ -218,7 +224,10 @@ mod tests {
         report.metrics[0].values.remove(0);
         report.metrics[0].differences.pop();
         let page = comparison_page(&report, &BTreeMap::new()).unwrap();
-        assert!(page.contains("over 3 seeds") && page.contains("0.7000 [0.6000, 0.8000]"), "{page}");
+        assert!(
+            page.contains("over 3 seeds") && page.contains("0.7000 <span class=\"ends\">[0.6000, 0.8000]"),
+            "{page}"
+        );
         assert!(page.contains(">seed 2</text>") && !page.contains("can be judged"), "{page}");
     }
 

@@ -1,130 +1,102 @@
 //! The runs of a comparison beside each other, each by its headline number; and the numbers of a group of seeds.
 
-use simpipe_artifact::{ComparedMetric, ComparedValue, ComparisonReport};
+use simpipe_artifact::{ComparedHeadline, ComparedMetric, ComparedRun, ComparisonReport};
 
-use super::html::{escape, paragraph, shown, table};
+use super::html::{details, escape, paragraph, shown, table, unbroken};
 use crate::cells::{dash, sure, words};
 use crate::chart::number;
 
-/// Figures that stand for a run, the first that it has.
-const HEADLINES: [&str; 4] = ["recall@1", "accuracy", "map@r", "precision@1"];
-/// Further numbers of the first table: the others are in those of the differences.
+/// Further numbers of runs in one table: the others are in those of the differences.
 const FURTHER: usize = 3;
-/// Figures that lie between 0 and 1, whatever is measured: their names without what follows an `@` or a `/`.
-const SHARES: [&str; 20] = [
-    "accuracy",
-    "achieved",
-    "auroc",
-    "binary_accuracy",
-    "dir",
-    "eer",
-    "f1",
-    "far",
-    "fpr",
-    "frr",
-    "map",
-    "matched",
-    "mrr",
-    "npv",
-    "oscr",
-    "precision",
-    "recall",
-    "roc-auc",
-    "tpr",
-    "unknown",
-];
 
-/// The number that a run is known by.
-struct Headline<'a> {
-    metric: &'a ComparedMetric,
-    value: &'a ComparedValue,
-    population: String,
-}
-
-fn of_run<'a>(report: &'a ComparisonReport, run: usize, name: &str) -> Option<(&'a ComparedMetric, &'a ComparedValue)> {
-    let metric = report.metrics.iter().find(|metric| metric.name == name)?;
-    Some((metric, metric.values.get(run)?.as_ref()?))
-}
-
-/// Queries of the stage of a number that are in the index as well.
-fn indexed(report: &ComparisonReport, run: usize, name: &str) -> u64 {
-    let stage = name.split('.').next().unwrap_or(name);
-    of_run(report, run, &format!("{stage}.overlap")).map_or(0, |(_, found)| found.value as u64)
-}
-
-/// Of the stages that measure, that of queries outside of the index before others.
-fn headline(report: &ComparisonReport, run: usize) -> Option<Headline<'_>> {
-    let stages = report.metrics.iter().filter_map(|metric| metric.name.split('.').next());
-    let mut stages: Vec<&str> = stages.filter(|stage| !stage.starts_with("calibrate")).collect();
-    stages.dedup();
-    let found = |alone: bool, part: &str, population: &str| {
-        stages.iter().filter(|stage| !alone || indexed(report, run, stage) == 0).find_map(|stage| {
-            let named = |figure: &&str| of_run(report, run, &format!("{stage}.{part}{figure}"));
-            let (metric, value) = HEADLINES.iter().find_map(named)?;
-            Some(Headline { metric, value, population: population.to_owned() })
-        })
-    };
-    found(true, "", "all queries")
-        .or_else(|| found(false, "disjoint.", "queries that are not in the index"))
-        .or_else(|| found(false, "", "all queries, those in the index too"))
+/// Which queries a headline is of.
+fn population(found: &ComparedHeadline) -> &'static str {
+    match found {
+        ComparedHeadline { leaks: 1.., .. } => "all queries, also those that were seen before",
+        ComparedHeadline { left_out: 1.., .. } => "queries that were not seen before",
+        _ => "all queries",
+    }
 }
 
 /// A number with what it counts that was seen before.
-fn honest(report: &ComparisonReport, run: usize, metric: &ComparedMetric) -> String {
-    let Some(found) = metric.values.get(run).and_then(Option::as_ref) else { return dash() };
-    match indexed(report, run, &metric.name) {
-        _ if metric.name.contains(".disjoint.") => sure(found),
-        0 => sure(found),
-        count => format!("{}; {} queries are in the index", sure(found), number(count as f64, 0)),
+fn honest(run: &ComparedRun, metric: &ComparedMetric, at: usize) -> String {
+    let Some(found) = metric.values.get(at).and_then(Option::as_ref) else { return dash() };
+    let stage = metric.name.split('.').next().unwrap_or(&metric.name);
+    match run.indexed.get(stage) {
+        Some(count) if !metric.name.contains(".disjoint.") => {
+            format!("{}; {} queries are in the index", sure(found), number(*count as f64, 0))
+        }
+        _ => sure(found),
     }
 }
 
 /// The runs, groups of seeds first.
 pub(super) fn runs(report: &ComparisonReport) -> String {
+    if let [run] = report.runs.as_slice() {
+        return first_of_group(run) + &pages(&run.seeds) + &named(report, &[0]);
+    }
     let mut order: Vec<usize> = (0..report.runs.len()).collect();
     order.sort_by_key(|at| !report.runs[*at].group); // stable
-    let judged = |metric: &&ComparedMetric| {
-        let sure = |verdict: &str| !matches!(verdict, "unknown" | "missing");
-        let differences = metric.differences.iter().flatten();
-        metric.higher_is_better.is_some() && differences.into_iter().any(|found| sure(&found.verdict))
-    };
-    let further: Vec<&ComparedMetric> = report.metrics.iter().filter(judged).collect();
-    let row = |at: &usize| {
-        let run = &report.runs[*at];
-        let seeds: Vec<String> = run.seeds.iter().map(u64::to_string).collect();
-        let (value, of) = headline(report, *at).map_or_else(
-            || (dash(), dash()),
-            |found| (sure(found.value), format!("{}, {}", found.metric.name, found.population)),
-        );
-        let fixed = words([&(at + 1).to_string(), &run.name, &run.run, &seeds.join(", "), &value, &of]);
-        fixed.into_iter().chain(further.iter().take(FURTHER).map(|metric| honest(report, *at, metric))).collect()
-    };
-    let rows: Vec<Vec<String>> = order.iter().map(row).collect();
-    let header = words(["", "Experiment", "Run", "Seeds", "Headline", "Which is"]).into_iter();
-    let header: Vec<String> = header.chain(further.iter().take(FURTHER).map(|metric| metric.name.clone())).collect();
-    if let [run] = report.runs.as_slice() {
-        return first_of_group(report)
-            + &pages(&run.seeds)
-            + &table("The trainings", &header[..4], &rows.iter().map(|row| row[..4].to_vec()).collect::<Vec<_>>());
-    }
     let mut out = paragraph(
         "Each run is held against the first. Intervals are of 95 %: of a single run those of other queries like these, which \
-         know nothing of other seeds; of a group of seeds those of the mean over its trainings.",
+         know nothing of other seeds; of a group of seeds those of the mean over its trainings, which end at 0 and 1 where a \
+         number can't leave these.",
     );
     if !report.runs.iter().any(|run| run.group) {
         out += &paragraph("No run has several seeds: what another training would give is not known.");
     }
-    let numbers = shown(further.len().min(FURTHER), further.len(), "further numbers that can be judged");
-    out + &table(&format!("The runs with their headline numbers: {numbers}"), &header, &rows)
+    out + &named(report, &order) + &further(report, &order)
+}
+
+/// What runs are called, and of several the number that each is known by.
+fn named(report: &ComparisonReport, order: &[usize]) -> String {
+    let several = report.runs.len() > 1;
+    let row = |at: &usize| {
+        let run = &report.runs[*at];
+        let seeds: Vec<String> = run.seeds.iter().map(u64::to_string).collect();
+        let mut cells = words([&(at + 1).to_string(), &run.name, &run.run, &seeds.join(", ")]);
+        if several {
+            cells.extend(run.headline.as_ref().map_or_else(
+                || [dash(), dash()],
+                |found| [sure(&found.value), format!("{}, {}", found.metric, population(found))],
+            ));
+        }
+        cells
+    };
+    let rows: Vec<Vec<String>> = order.iter().map(row).collect();
+    let mut header = words(["", "Experiment", "Run", "Seeds"]);
+    header.extend(several.then(|| words(["Headline", "Which is"])).into_iter().flatten());
+    table(if several { "The runs with their headline numbers" } else { "The trainings" }, &header, &rows)
+}
+
+/// Numbers beside the headline, in a table of their own: beside names and headlines there is no room for them.
+fn further(report: &ComparisonReport, order: &[usize]) -> String {
+    let is_judged = |metric: &&ComparedMetric| {
+        let mut differences = metric.differences.iter().flatten();
+        metric.higher_is_better.is_some() && differences.any(|found| found.verdict.is_known())
+    };
+    let judged: Vec<&ComparedMetric> = report.metrics.iter().filter(is_judged).collect();
+    let some = &judged[..judged.len().min(FURTHER)];
+    if some.is_empty() {
+        return String::new();
+    }
+    let row = |at: &usize| {
+        let numbers = some.iter().map(|metric| honest(&report.runs[*at], metric, *at));
+        std::iter::once(report.label(*at)).chain(numbers).collect()
+    };
+    let rows: Vec<Vec<String>> = order.iter().map(row).collect();
+    let header: Vec<String> =
+        std::iter::once("Run".to_owned()).chain(some.iter().map(|metric| metric.name.clone())).collect();
+    let caption =
+        format!("Further numbers of the runs: {}", shown(some.len(), judged.len(), "numbers that can be judged"));
+    details(&caption, &table(&caption, &header, &rows))
 }
 
 /// The headline number of a group over its seeds.
-fn first_of_group(report: &ComparisonReport) -> String {
-    let seeds = report.runs.first().map_or(0, |run| run.seeds.len());
-    let found = headline(report, 0);
-    found.map_or_else(String::new, |Headline { metric, value, population }| {
-        let text = format!("{}, the mean over {seeds} seeds, of {population}", metric.name);
-        format!("<p class=\"large\"><b>{}</b></p>", escape(&clamped(&metric.name, value))) + &paragraph(&text)
+fn first_of_group(run: &ComparedRun) -> String {
+    run.headline.as_ref().map_or_else(String::new, |found| {
+        let text = format!("{}, the mean over {} seeds, of {}", found.metric, run.seeds.len(), population(found));
+        format!("<p class=\"large\"><b>{}</b></p>", unbroken(&escape(&sure(&found.value)))) + &paragraph(&text)
     })
 }
 
@@ -137,12 +109,13 @@ fn pages(seeds: &[u64]) -> String {
 
 /// Every number of a group, the headline first.
 pub(super) fn numbers(report: &ComparisonReport) -> String {
-    let first = headline(report, 0).map(|found| found.metric.name.as_str());
+    let headline = report.runs.first().and_then(|run| run.headline.as_ref());
+    let first = headline.map(|found| found.metric.as_str());
     let mut metrics: Vec<&ComparedMetric> = report.metrics.iter().collect();
     metrics.sort_by_key(|metric| Some(metric.name.as_str()) != first); // stable
     let row = |metric: &&ComparedMetric| {
         let value = metric.values.first().and_then(Option::as_ref);
-        words([&metric.name, &value.map_or_else(dash, |value| clamped(&metric.name, value))])
+        words([&metric.name, &value.map_or_else(dash, sure)])
     };
     let rows: Vec<Vec<String>> = metrics.iter().map(row).collect();
     let caption =
@@ -150,55 +123,74 @@ pub(super) fn numbers(report: &ComparisonReport) -> String {
     table(caption, &words(["Number", "Mean"]), &rows)
 }
 
-/// A value with its interval, which of a share ends at 0 and 1.
-fn clamped(name: &str, value: &ComparedValue) -> String {
-    let figure = name.rsplit('.').next().unwrap_or(name);
-    let base = figure.split(['@', '/']).next().unwrap_or(figure);
-    if !SHARES.contains(&base) {
-        return sure(value);
-    }
-    let cut = |end: Option<f64>| end.map(|end| end.clamp(0.0, 1.0));
-    sure(&ComparedValue { low: cut(value.low), high: cut(value.high), ..value.clone() })
-}
-
 #[cfg(test)]
 mod tests {
-    use simpipe_artifact::ComparedRun;
+    use simpipe_artifact::{ComparedDifference, ComparedValue, Verdict};
 
     use super::*;
 
-    fn report(numbers: &[(&str, f64)]) -> ComparisonReport {
-        let metric = |(name, value): &(&str, f64)| ComparedMetric {
-            name: (*name).to_owned(),
-            values: vec![Some(ComparedValue { value: *value, low: Some(value - 1.0), high: Some(value + 1.0) })],
-            ..ComparedMetric::default()
+    fn value(value: f64) -> ComparedValue {
+        ComparedValue { value, low: Some(value - 0.1), high: Some(value + 0.1) }
+    }
+
+    /// A run whose page opens with a number of queries that were not seen before.
+    fn run(name: &str, seeds: &[u64]) -> ComparedRun {
+        let headline = ComparedHeadline {
+            metric: "match.disjoint.accuracy".to_owned(),
+            value: value(0.2),
+            left_out: 60,
+            leaks: 0,
         };
-        let run = ComparedRun { seeds: vec![3, 4], group: true, ..ComparedRun::default() };
-        ComparisonReport {
-            runs: vec![run],
-            metrics: numbers.iter().map(metric).collect(),
-            ..ComparisonReport::default()
+        ComparedRun {
+            run: format!("{name}-1a2b"),
+            name: name.to_owned(),
+            seeds: seeds.to_vec(),
+            group: seeds.len() > 1,
+            headline: Some(headline),
+            indexed: [("match".to_owned(), 60)].into(),
         }
     }
 
     #[test]
-    fn a_headline_is_of_queries_that_are_not_in_the_index_where_there_is_one() {
-        let found = report(&[("match.recall@1", 0.4), ("match.disjoint.recall@1", 0.2), ("match.overlap", 60.0)]);
-        let first = headline(&found, 0).unwrap();
-        assert_eq!((first.metric.name.as_str(), first.value.value), ("match.disjoint.recall@1", 0.2));
-        let leaky = honest(&found, 0, &found.metrics[0]);
-        assert!(leaky.ends_with("60 queries are in the index"), "{leaky}");
-        let clean = report(&[("match.recall@1", 0.4), ("match.overlap", 0.0)]);
-        assert_eq!(headline(&clean, 0).unwrap().metric.name, "match.recall@1");
-        assert!(headline(&report(&[("train.loss", 0.4)]), 0).is_none());
+    fn the_headline_of_a_group_is_of_the_queries_that_its_pages_open_with() {
+        let report =
+            ComparisonReport { runs: vec![run("one", &[1]), run("group", &[3, 4])], ..ComparisonReport::default() };
+        let page = runs(&report);
+        let row = |name: &str| page.split("<tr>").find(|row| row.contains(name)).unwrap().to_owned();
+        for name in ["one", "group"] {
+            let row = row(&format!("<bdi>{name}</bdi>"));
+            assert!(row.contains("0.2000 <span class=\"ends\">[0.1000, 0.3000]</span>"), "{row}");
+            assert!(row.contains("match.disjoint.accuracy, queries that were not seen before"), "{row}");
+        }
+        let leaky = ComparedHeadline { leaks: 60, ..ComparedHeadline::default() };
+        assert_eq!(population(&leaky), "all queries, also those that were seen before");
+        assert_eq!(population(&ComparedHeadline::default()), "all queries");
     }
 
     #[test]
-    fn intervals_of_shares_end_at_0_and_1() {
-        let value = ComparedValue { value: 0.66, low: Some(-0.2279), high: Some(1.5557) };
-        assert_eq!(clamped("match.recall@1", &value), "0.6600 [0.0000, 1.0000]");
-        assert_eq!(clamped("train.loss", &value), "0.6600 [-0.2279, 1.5557]");
-        let page = runs(&report(&[("match.recall@1", 0.4)]));
-        assert!(page.contains("0.4000 [0.0000, 1.0000]") && page.contains("seed-4/report.html"), "{page}");
+    fn a_group_alone_opens_with_its_number_and_the_pages_of_its_seeds() {
+        let report = ComparisonReport { runs: vec![run("group", &[3, 4])], ..ComparisonReport::default() };
+        let page = runs(&report);
+        assert!(page.contains("0.2000 <span class=\"ends\">[0.1000, 0.3000]</span></b>"), "{page}");
+        assert!(page.contains("seed-4/report.html") && !page.contains("Headline"), "{page}");
+    }
+
+    #[test]
+    fn further_numbers_say_what_they_count_that_was_seen_before() {
+        let known = ComparedDifference { verdict: Verdict::Same, ..ComparedDifference::default() };
+        let metric = |name: &str| ComparedMetric {
+            name: name.to_owned(),
+            higher_is_better: Some(true),
+            values: vec![Some(value(0.4)), None],
+            differences: vec![None, Some(known.clone())],
+        };
+        let report = ComparisonReport {
+            runs: vec![run("one", &[1]), run("other", &[2])],
+            metrics: ["match.accuracy", "match.disjoint.accuracy", "a.b", "a.c"].map(metric).to_vec(),
+            ..ComparisonReport::default()
+        };
+        let page = further(&report, &[0, 1]);
+        assert!(page.contains("3 of 4 numbers that can be judged shown") && !page.contains("a.c"), "{page}");
+        assert_eq!(page.matches("60 queries are in the index").count(), 1, "{page}");
     }
 }
