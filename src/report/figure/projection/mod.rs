@@ -3,6 +3,7 @@
 mod agreement;
 mod legend;
 mod picture;
+mod population;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -137,9 +138,10 @@ impl Projection {
             count => format!(" ({} left out, which hold no numbers)", count_of(count, "other is", "others are")),
         };
         let subtitle = format!(
-            "{} of {} dimensions{left_out}; the nearest point on this map has the same class for {:.0} % of them",
+            "{} of {} dimensions{left_out}, from {}; the nearest point on this map has the same class for {:.0} % of them",
             count_of(map.points.len(), "embedding", "embeddings"),
             map.dim,
+            self.population(data, &map),
             agreement * 100.0
         );
         let mut trust = None;
