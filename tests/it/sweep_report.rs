@@ -80,6 +80,25 @@ fn a_sweep_has_a_page_and_its_best_runs_again() {
     assert_eq!(project.json(&["sweep", "status", "--json"], 0)["state"], "done");
 }
 
+/// A trial of the config's own values has none of those that are tried: what they are stands in the record of its run.
+#[test]
+fn values_of_the_config_that_lie_outside_of_the_sweep_are_shown_and_marked() {
+    let project = Project::new();
+    let config = config(&project, "\"match.map@r\"");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.split("\"calibrate.metric\"").next().unwrap().to_owned() + "\"match.neighbours\" = [6, 7]\n";
+    std::fs::write(&config, text).unwrap();
+    project.json(&["sweep", "run", &config, "--json"], 0);
+    let out = project.root().join("page");
+    let report = project.json(&["sweep", "report", "--json", "--out", out.to_str().unwrap()], 0);
+    validate("sweep-report.schema.json", &report);
+    assert_eq!(report["parameters"][0]["own"], "5", "{report}");
+    for file in ["report.md", "report.html"] {
+        let page = std::fs::read_to_string(out.join(file)).unwrap().replace("&#39;", "'");
+        assert!(page.contains("5 (the config's own)") && !page.contains("not set"), "{page}");
+    }
+}
+
 #[test]
 fn a_sweep_whose_trials_all_failed_has_a_page_too() {
     let project = Project::new();

@@ -108,6 +108,9 @@ pub struct SweepParameter {
     pub values: SweepValues,
     /// The item of a list under which alone it applies.
     pub under: Option<SweepCondition>,
+    /// The config's own value in words, default or not, where a trial was made with the config's own values because they lie
+    /// outside of what is tried; `null` else, and where the config has no such parameter or the trial's record is gone.
+    pub own: Option<String>,
 }
 
 /// What values a parameter had.
@@ -264,6 +267,12 @@ pub struct SweepWinner {
 }
 
 impl SweepTrial {
+    /// Whether it has the config's own values because they lie outside of what is tried.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.at.iter().all(Option::is_none)
+    }
+
     /// Whether it began a point: neither further seeds nor further epochs of one. Only these can be compared by their
     /// [`own`](Self::own) values.
     #[must_use]

@@ -109,7 +109,8 @@ mod tests {
 
     fn report() -> SweepReport {
         let range = SweepValues::Range { low: 0.0, high: 1.0, log: false, integer: false };
-        let parameter = |path: &str, values: SweepValues| SweepParameter { path: path.to_owned(), values, under: None };
+        let parameter =
+            |path: &str, values: SweepValues| SweepParameter { path: path.to_owned(), values, under: None, own: None };
         let value = SweepValue { mean: 0.5, low: Some(0.4), high: Some(0.6), interval: Some(SweepInterval::Seeds) };
         let trial = SweepTrial {
             state: SweepState::Finished,

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::Value as Json;
 
 use super::seen::{Seen, WhichOptions};
 use super::view;
@@ -14,6 +15,7 @@ use crate::cli::toml_text::{self, Origins};
 use crate::cli::{merged, threads};
 use crate::error::{Error, Exit};
 use simpipe_artifact::{SweepReport, write_json};
+use simpipe_plan::sweep::written_in;
 use simpipe_report::sweep::{SweepFigure, page};
 use simpipe_report::sweep_page;
 use simpipe_runner::RunRecord;
@@ -54,15 +56,32 @@ pub(super) fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Err
     Ok(Exit::Done)
 }
 
-/// What the journal comes to, with how to have the winners again.
+/// What the journal comes to, with how to have the winners again and the config's own values.
 fn data(state: &State, root: &Path) -> SweepReport {
     let mut report = state.report(&view::written);
+    if let Some(spec) = own_spec(state, root) {
+        for parameter in &mut report.parameters {
+            parameter.own = written_in(&spec, &parameter.path).as_ref().map(in_words);
+        }
+    }
     for winner in &mut report.winners {
         let trial = &state.trials[winner.trial];
         winner.set = view::set_options(&trial.parameters);
         winner.toml = experiment(root, trial);
     }
     report
+}
+
+/// The resolved spec of a trial that was made with the config's own values, from the record of its first run.
+fn own_spec(state: &State, root: &Path) -> Option<Json> {
+    let own = state.trials.iter().filter(|trial| trial.parameters.is_empty());
+    let mut runs = own.filter_map(|trial| trial.runs.first());
+    runs.find_map(|run| Some(RunRecord::read(&root.join(&run.dir)).ok()?.spec))
+}
+
+/// A value as the items of a list are named.
+fn in_words(value: &Json) -> String {
+    value.as_str().map_or_else(|| view::written(value), str::to_owned)
 }
 
 fn write(report: &SweepReport, folder: &Path) -> Result<(), Error> {

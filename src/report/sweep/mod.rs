@@ -91,6 +91,11 @@ impl SweepFigure {
     }
 }
 
+/// How a value is marked that is the config's own and none of those that the sweep tries.
+const OWN: &str = "the config's own";
+/// A parameter that does not apply to a trial.
+const NOT_SET: &str = "not set";
+
 /// Intervals of one run.
 pub(super) const SAMPLING: RGBColor = RGBColor(140, 140, 40);
 
@@ -142,14 +147,31 @@ fn value_words(values: &SweepValues, value: f64) -> String {
     }
 }
 
+/// The value of a parameter that a trial has, in words.
+fn trial_value(report: &SweepReport, trial: &SweepTrial, at: usize) -> String {
+    let parameter = &report.parameters[at];
+    match (trial.at.get(at).copied().flatten(), &parameter.own) {
+        (Some(value), _) => value_words(&parameter.values, value),
+        (None, Some(own)) if trial.is_own() => format!("{own} ({OWN})"),
+        // Only under an item of a list may the config have no value.
+        (None, None) if trial.is_own() && parameter.under.is_none() => OWN.to_owned(),
+        (None, _) => NOT_SET.to_owned(),
+    }
+}
+
 /// What a trial tried: `learning-rate 0.002, loss triplet`.
 fn tried(report: &SweepReport, trial: &SweepTrial) -> String {
+    if trial.is_own() {
+        let own = report.parameters.iter().enumerate();
+        let own = own.filter_map(|(at, one)| Some(format!("{} {}", short_name(report, at), one.own.as_ref()?)));
+        let own: Vec<String> = own.collect();
+        return if own.is_empty() { "the config's own values".to_owned() } else { format!("{OWN} {}", own.join(", ")) };
+    }
     let values = report.parameters.iter().enumerate().zip(&trial.at);
     let words = values.filter_map(|((at, parameter), value)| {
         Some(format!("{} {}", short_name(report, at), value_words(&parameter.values, (*value)?)))
     });
-    let words: Vec<String> = words.collect();
-    if words.is_empty() { "the config's own values".to_owned() } else { words.join(", ") }
+    words.collect::<Vec<String>>().join(", ")
 }
 
 /// The trial that won, if one did.

@@ -7,7 +7,7 @@ use simpipe_base::visible::visible;
 
 use super::importance::{DOUBTFUL, sentence};
 use super::leaderboard::SHOWN;
-use super::{count_of, figure, short_name, tried, value_words};
+use super::{count_of, figure, short_name, trial_value, tried};
 use crate::Drawn;
 use crate::cells::words;
 use crate::markdown::{escape, line, section, table};
@@ -150,10 +150,7 @@ pub(crate) fn ranked(report: &SweepReport) -> Listed {
         cells.push(trial.runs.to_string());
         let epochs = trial.epochs.map_or_else(|| "–".to_owned(), |epochs| epochs.to_string());
         cells.extend(on_rungs.then_some(epochs));
-        let values = report.parameters.iter().zip(&trial.at).take(parameters);
-        cells.extend(values.map(|(parameter, value)| {
-            value.map_or_else(|| "not set".to_owned(), |value| value_words(&parameter.values, value))
-        }));
+        cells.extend((0..parameters).map(|at| trial_value(report, trial, at)));
         cells
     };
     (header, ranked.iter().take(SHOWN).map(row).collect(), ranked.len())
@@ -170,8 +167,7 @@ pub(crate) fn every(report: &SweepReport) -> Listed {
     let row = |trial: &&SweepTrial| {
         let mut cells = vec![trial.trial.to_string(), trial.epochs.map_or_else(none, |epochs| epochs.to_string())];
         cells.extend(trial.own.iter().map(|value| value.map_or_else(none, figure)));
-        let values = report.parameters.iter().zip(&trial.at).take(parameters);
-        cells.extend(values.map(|(parameter, value)| value.map_or_else(none, |at| value_words(&parameter.values, at))));
+        cells.extend((0..parameters).map(|at| trial_value(report, trial, at)));
         cells
     };
     (header, all.iter().take(EVERY).map(row).collect(), all.len())

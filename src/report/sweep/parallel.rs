@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
-use simpipe_artifact::{SweepReport, SweepTrial, SweepValues};
+use simpipe_artifact::{SweepParameter, SweepReport, SweepTrial, SweepValues};
 
 use super::plane::stroke;
 use super::scale::Scale;
-use super::{after_epochs, count_of, headed, metric, middle, root, short_name, tried, winner};
+use super::{NOT_SET, OWN, after_epochs, count_of, headed, metric, middle, root, short_name, tried, winner};
 use crate::canvas::{Align, Area, Canvas, Pen};
 use crate::{Drawn, ReportError, chart, text, theme};
 
@@ -29,6 +29,8 @@ struct Upright {
     /// Whether lines of one value are spread.
     is_list: bool,
     values: Vec<Option<f64>>,
+    /// What lines have that have no value on it.
+    without: String,
 }
 
 /// The lines, worst first.
@@ -84,18 +86,33 @@ fn lines(report: &SweepReport) -> Lines<'_> {
             title: short_name(report, at).to_owned(),
             scale: Scale::of_parameter(&parameter.values, &there),
             is_list: matches!(parameter.values, SweepValues::List(_)),
+            without: without(parameter, &trials, &values),
             values,
         }
     });
     let objectives = report.objectives.iter().enumerate().map(|(at, objective)| {
         let values: Vec<Option<f64>> = trials.iter().map(|(trial, _)| trial.own.get(at).copied().flatten()).collect();
         let there: Vec<f64> = values.iter().copied().flatten().collect();
-        Upright { title: objective.metric.clone(), scale: Scale::of_values(&there), is_list: false, values }
+        let (title, without) = (objective.metric.clone(), NOT_SET.to_owned());
+        Upright { title, scale: Scale::of_values(&there), is_list: false, values, without }
     });
     let axes: Vec<Upright> = parameters.chain(objectives).collect();
     let coloured = report.parameters.len().min(MOST_AXES);
     let maximize = report.objectives.first().is_some_and(|objective| objective.cost(1.0) < 0.0);
     Lines { trials, axes, coloured, maximize }
+}
+
+/// Those of the config's own values, or those to which a parameter does not apply.
+fn without(parameter: &SweepParameter, trials: &[(&SweepTrial, f64)], values: &[Option<f64>]) -> String {
+    let missing = values.iter().filter(|value| value.is_none()).count();
+    let is_set = parameter.own.is_some() || parameter.under.is_none();
+    let own = if is_set { trials.iter().filter(|(trial, _)| trial.is_own()).count() } else { 0 };
+    match &parameter.own {
+        _ if own == 0 => NOT_SET.to_owned(),
+        _ if own < missing => format!("{NOT_SET}, or {OWN}"),
+        Some(value) => format!("{value} ({OWN})"),
+        None => OWN.to_owned(),
+    }
 }
 
 impl Lines<'_> {
@@ -156,7 +173,9 @@ fn all_axes(canvas: &mut Canvas, lines: &Lines<'_>, area: Area) {
         }
         ticks(canvas, axis, x, area, room);
         if is_missing(axis) {
-            boxed(canvas, "not set", x, area.y + area.h + WITHOUT, Pen::new(theme::SMALL, theme::MUTED));
+            let pen = Pen::new(theme::SMALL, theme::MUTED);
+            let words = text::fit_name(&axis.without, pen.size, pen.weight, beside(canvas, x, room));
+            boxed(canvas, &words, x, area.y + area.h + WITHOUT, pen);
         }
         // Neighbours in two rows, so that each has the room of two.
         let y = area.y - if at % 2 == 0 { 26.0 } else { 54.0 };
@@ -176,10 +195,15 @@ fn gradient(canvas: &mut Canvas, lines: &Lines<'_>, x: f64, area: Area) {
     canvas.frame(Area::new(x - 7.0, area.y, 14.0, area.h), 1.0, theme::FRAME);
 }
 
+/// The room for words beside an axis, of that between two.
+fn beside(canvas: &Canvas, x: f64, room: f64) -> f64 {
+    (room - 30.0).clamp(40.0, 150.0).min(canvas.width() - x - 20.0)
+}
+
 fn ticks(canvas: &mut Canvas, axis: &Upright, x: f64, area: Area, room: f64) {
     let pen = Pen::new(theme::SMALL, theme::INK);
     let most = if axis.is_list { 16 } else { 6 };
-    let room = (room - 30.0).clamp(40.0, 150.0).min(canvas.width() - x - 20.0);
+    let room = beside(canvas, x, room);
     for (share, words) in axis.scale.ticks(most) {
         let y = area.y + (1.0 - share) * area.h;
         canvas.fill(Area::new(x - 7.0, y - 0.5, 14.0, 1.0), theme::INK);

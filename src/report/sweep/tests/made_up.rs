@@ -7,12 +7,12 @@ use simpipe_artifact::{
 
 pub(super) fn range(path: &str, low: f64, high: f64, log: bool) -> SweepParameter {
     let values = SweepValues::Range { low, high, log, integer: false };
-    SweepParameter { path: path.to_owned(), values, under: None }
+    SweepParameter { path: path.to_owned(), values, under: None, own: None }
 }
 
 pub(super) fn list(path: &str, names: &[&str]) -> SweepParameter {
     let values = SweepValues::List(names.iter().map(|name| (*name).to_owned()).collect());
-    SweepParameter { path: path.to_owned(), values, under: None }
+    SweepParameter { path: path.to_owned(), values, under: None, own: None }
 }
 
 pub(super) fn margin() -> SweepParameter {

@@ -150,6 +150,32 @@ fn names_are_as_short_as_they_are_their_own() {
 }
 
 #[test]
+fn the_config_s_own_values_are_shown_and_marked() {
+    let mut report = sweep(space(), 6, bumpy, 1);
+    let place = report.trials.iter().position(|trial| trial.trial == 0).unwrap();
+    report.trials[place].at = vec![None; 4];
+    for (at, own) in [(0, "soft-triple"), (2, "0.5"), (3, "20")] {
+        report.parameters[at].own = Some(own.to_owned());
+    }
+    let values = |report: &SweepReport, trial: usize| -> Vec<String> {
+        (0..4).map(|at| trial_value(report, report.trial(trial).unwrap(), at)).collect()
+    };
+    let expected = ["soft-triple (the config's own)", "not set", "0.5 (the config's own)", "20 (the config's own)"];
+    assert_eq!(values(&report, 0), expected);
+    let said = tried(&report, report.trial(0).unwrap());
+    assert_eq!(said, "the config's own loss soft-triple, learning-rate 0.5, epochs 20");
+    assert!(draw_all(&report).contains(&format!("| {} |", expected.join(" | "))));
+    // A margin does not apply to every loss.
+    let other = report.trials.iter().find(|trial| trial.at[0].is_some() && trial.at[1].is_none()).unwrap().trial;
+    assert_eq!(values(&report, other)[1], "not set");
+    // The record is gone.
+    report.parameters.iter_mut().for_each(|parameter| parameter.own = None);
+    assert_eq!(values(&report, 0), ["the config's own", "not set", "the config's own", "the config's own"]);
+    assert_eq!(tried(&report, report.trial(0).unwrap()), "the config's own values");
+    draw_all(&report);
+}
+
+#[test]
 fn a_second_drawing_has_the_same_bytes() {
     let (report, folder) = (on_rungs(), tempfile::tempdir().unwrap());
     let draw = |figure: SweepFigure| {

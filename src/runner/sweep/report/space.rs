@@ -114,7 +114,7 @@ impl Reader<'_> {
     fn push(&mut self, path: &str, domain: Domain, values: SweepValues, when: Option<Condition>, items: Vec<Json>) {
         let under = when.map(|when| SweepCondition { parameter: when.dimension, item: when.item });
         self.dimensions.push(Dimension { path: path.to_owned(), domain, when });
-        self.parameters.push(SweepParameter { path: path.to_owned(), values, under });
+        self.parameters.push(SweepParameter { path: path.to_owned(), values, under, own: None });
         self.items.push(items);
     }
 }
