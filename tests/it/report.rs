@@ -154,7 +154,8 @@ fn a_page_comes_apart_for_viewers_that_allow_nothing_inside() {
 #[test]
 fn several_runs_are_held_against_the_first() {
     let project = Project::new();
-    let old = project.run(&PLAIN_REPORT).json["run"].as_str().unwrap().to_owned();
+    let first = project.run(&PLAIN_REPORT);
+    let old = first.json["run"].as_str().unwrap().to_owned();
     let new = project.run(&[&PLAIN_REPORT[..], &["--set", "train.epochs=2"]].concat()).json["run"]
         .as_str()
         .unwrap()
@@ -169,6 +170,14 @@ fn several_runs_are_held_against_the_first() {
     let fields: Vec<&str> =
         data["fields"].as_array().unwrap().iter().map(|field| field["path"].as_str().unwrap()).collect();
     assert!(fields.contains(&"train.epochs"), "{fields:?}");
+    // Each run opens with what its own page opens with, a group too: here queries are in the index, and left out.
+    let own: Json = serde_json::from_str(&text(&first.dir(&project).join("report/metrics.json"))).unwrap();
+    let (own, headline) = (&own["headline"][0], |run: usize| &data["runs"][run]["headline"]);
+    assert_eq!((&headline(0)["value"]["value"], &headline(0)["left_out"]), (&own["value"], &own["left_out"]));
+    for run in 0..3 {
+        let one = headline(run);
+        assert_eq!((&one["metric"], &one["leaks"]), (&"match.disjoint.accuracy".into(), &0.into()), "{run}: {one}");
+    }
     // What `compare` says of the two.
     let compared = project.output(&["compare", &new, "--baseline", &old, "--json"]);
     let compared: Json = serde_json::from_slice(&compared.stdout).unwrap();
