@@ -10,6 +10,7 @@ use super::{graph, merged, print, reproduce, words};
 use simpipe_artifact::Profile;
 use simpipe_base::digest::Digest;
 use simpipe_base::interrupt::LeftToEnd;
+use simpipe_base::split_name::TEST;
 use simpipe_plan::Plan;
 use simpipe_report::{RunBlock, RunStage, run_page as page_without_report, with_run};
 use simpipe_runner::looks::{self, Looks};
@@ -22,8 +23,6 @@ const SPEC: &str = "spec.toml";
 pub(super) const PAGE: &str = "report.html";
 /// The kind of stage that leaves it.
 pub(super) const KIND: &str = "report";
-/// The split that is to be looked at once.
-const TEST: &str = "test";
 
 /// Where the page of a stage `report` of a run is.
 pub(super) fn place(folder: &Path, id: &str) -> PathBuf {

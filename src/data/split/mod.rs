@@ -23,6 +23,7 @@ use super::DataError;
 use super::source::{Example, SplitCounts};
 use simpipe_base::digest::Digest;
 use simpipe_base::issue::Issue;
+pub use simpipe_base::split_name::{TEST, TRAIN, VALIDATION};
 use simpipe_base::suggest;
 
 simpipe_base::choice! {
@@ -51,13 +52,6 @@ simpipe_base::choice! {
 
 /// The name of the column that holds the source's own splits.
 const SPLIT: &str = "split";
-
-/// What is trained on.
-pub const TRAIN: &str = "train";
-/// What choices are made on.
-pub const VALIDATION: &str = "validation";
-/// What is asked once.
-pub const TEST: &str = "test";
 
 /// What is known of the images that are divided.
 #[derive(Debug, Clone, Copy, Default)]
