@@ -55,12 +55,13 @@ fn build(mut experiment: Experiment, catalog: &dyn Catalog, like: Option<&Plan>)
         issues.finish()?;
         return Err(vec![Issue::nowhere("the graph has a cycle")]);
     };
-    let (facts, warnings) = infer(&experiment, &draft, &order, like, &mut issues);
+    let (facts, mut warnings) = infer(&experiment, &draft, &order, like, &mut issues);
     let draft_of = |id: &str| {
         let node = NodeIndex::new(experiment.stages.iter().position(|stage| stage.id == id)?);
         Some((draft[node].clone()?, facts.get(&node).cloned()))
     };
     let sweep = sweep::read(&experiment, catalog, &draft_of, &mut issues);
+    warnings.extend(sweep::warnings(&experiment, catalog, &draft_of));
     issues.finish()?;
     let graph = draft.map(
         |node, stage| Node {
