@@ -9,7 +9,7 @@ use super::super::print::{self, shown};
 use super::super::toml_text::quoted;
 use super::Refusal;
 use super::paths::{real, shortest};
-use simpipe_base::param::{self, of_a_shell};
+use simpipe_base::param::{self, left_to_a_shell};
 use simpipe_base::suggest;
 use simpipe_data::source::{Source, SplitCounts, SplitRule, Survey};
 use simpipe_data::split::{Split as Rule, TEST, TRAIN, Undivided, VALIDATION};
@@ -79,9 +79,8 @@ pub(super) struct Split {
 
 /// Refuses a path that a shell was meant to write out.
 pub(super) fn refuse_of_a_shell(folder: &Path) -> Result<(), Refusal> {
-    let sign = folder.to_str().and_then(of_a_shell).filter(|_| !folder.exists());
-    sign.map_or(Ok(()), |sign| {
-        let message = format!("`{sign}` in `{}` is only understood by a shell", shown(folder.display()));
+    let message = folder.to_str().and_then(|written| left_to_a_shell(written, shown(written)));
+    message.filter(|_| !folder.exists()).map_or(Ok(()), |message| {
         Err(Refusal::new(message, "leave out the quotes, or write out the folder, such as `/home/me/photos`"))
     })
 }
