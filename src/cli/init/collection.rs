@@ -11,7 +11,7 @@ use super::Refusal;
 use super::paths::{real, shortest};
 use simpipe_base::param::{self, left_to_a_shell};
 use simpipe_base::suggest;
-use simpipe_data::source::{Source, SplitCounts, SplitRule, Survey};
+use simpipe_data::source::{BrokenFile, Source, SplitCounts, SplitRule, Survey};
 use simpipe_data::split::{Split as Rule, TEST, TRAIN, Undivided, VALIDATION};
 
 /// Images for training and testing, by label.
@@ -40,7 +40,16 @@ pub(super) struct Collection {
     /// What the user should know.
     pub(super) notes: Vec<String>,
     /// What is said of classes without an image that can be read.
-    pub(super) unread: Option<String>,
+    pub(super) unread: Option<Unread>,
+}
+
+/// Classes without an image that can be read.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Unread {
+    /// Which, and why the first of their files is not read.
+    pub(super) message: String,
+    /// Whether there is no such file.
+    pub(super) missing: bool,
 }
 
 /// How images are held out of training, and what is then left.
@@ -168,14 +177,15 @@ pub(super) fn is_table(path: &Path) -> bool {
 }
 
 /// What is said of classes without an image that can be read.
-fn unread(survey: &Survey) -> Option<String> {
+fn unread(survey: &Survey) -> Option<Unread> {
     let lacks = |label: &usize| survey.counts.values().all(|counts| counts.get(*label).is_none_or(|count| *count == 0));
     let names: Vec<String> =
         (0..survey.classes.len()).filter(lacks).map(|label| format!("`{}`", survey.classes[label])).collect();
-    let (name, reason) = survey.broken.first().filter(|_| !names.is_empty())?;
+    let BrokenFile { name, reason, missing } = survey.broken.first().filter(|_| !names.is_empty())?;
     let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
     let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
-    Some(format!("no image of {shown}{more} can be read, such as `{name}`: {reason}"))
+    let message = format!("no image of {shown}{more} can be read, such as `{name}`: {reason}");
+    Some(Unread { message, missing: *missing })
 }
 
 impl Collection {
@@ -287,12 +297,12 @@ impl Collection {
 
     /// A refusal for too few images, with the way out that there is.
     pub(super) fn explained(&self, refusal: Refusal) -> Refusal {
-        if let Some(unread) = &self.unread {
-            let help = match unread.contains("No such file") {
+        if let Some(Unread { message, missing }) = &self.unread {
+            let help = match *missing {
                 true => "correct the paths: they are relative to the table",
                 false => "convert them to JPEG or PNG, or remove these classes",
             };
-            return Refusal::new(format!("{}: {unread}", refusal.message), help);
+            return Refusal::new(format!("{}: {message}", refusal.message), help);
         }
         refusal
     }
@@ -385,11 +395,11 @@ fn notes(survey: &Survey, resize: Option<String>) -> Vec<String> {
         let pictures = print::counted(survey.twins.len(), "picture stands", "pictures stand");
         notes.push(format!("{pictures} in two classes, such as `{one}` and `{other}`: one of the two is wrong"));
     }
-    if let Some((name, reason)) = survey.broken.first() {
+    if let Some(BrokenFile { name, reason, .. }) = survey.broken.first() {
         let files = print::counted(survey.broken.len(), "file", "files");
         notes.push(format!("unreadable and skipped: {files}, such as `{name}` ({reason})"));
     }
-    notes.extend(unread(survey));
+    notes.extend(unread(survey).map(|unread| unread.message));
     notes
 }
 
@@ -515,13 +525,13 @@ mod tests {
         assert!(help(4, 12).contains("`--unseen-classes`, which writes `split = { classes = .. }`"));
         assert!(help(3, 5).contains("split = { classes = { test = 0.5 } }"));
         assert_eq!(help(3, 2), "bring more images, at least 6 of each of two classes");
-        let unread = Collection { unread: Some("no image of `z` can be read".to_owned()), ..small(4, 12) };
-        let refusal = unread.way_out(Refusal::new("few", "more"));
-        assert_eq!(refusal.message, "few: no image of `z` can be read");
-        assert!(refusal.help.starts_with("convert them"));
-        let missing = Some("no image of `z` can be read, such as `z.jpg`: No such file or directory".to_owned());
-        let refusal = Collection { unread: missing, ..small(4, 12) }.way_out(Refusal::new("few", "more"));
-        assert!(refusal.help.contains("relative to the table"));
+        let refused = |missing: bool| {
+            let unread = Some(Unread { message: "no image of `z` can be read".to_owned(), missing });
+            Collection { unread, ..small(4, 12) }.way_out(Refusal::new("few", "more"))
+        };
+        assert_eq!(refused(false).message, "few: no image of `z` can be read");
+        assert!(refused(false).help.starts_with("convert them"));
+        assert!(refused(true).help.contains("relative to the table"));
     }
 
     #[test]

@@ -47,8 +47,8 @@ pub struct Survey {
     pub files: usize,
     /// Files whose content was looked at.
     pub checked: usize,
-    /// Files that can't be read, each with the reason.
-    pub broken: Vec<(String, String)>,
+    /// Files that can't be read.
+    pub broken: Vec<BrokenFile>,
     /// How many images have each height and width.
     pub sizes: BTreeMap<(u32, u32), usize>,
     /// Whether no image looked at has colours.
@@ -61,6 +61,17 @@ pub struct Survey {
     pub held_out: Option<String>,
     /// Whether it is a table of images, and no folder.
     pub table: bool,
+}
+
+/// A file that can't be read as an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenFile {
+    /// As the folder or the table names it.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+    /// Whether there is no such file.
+    pub missing: bool,
 }
 
 /// A folder that holds no classes of images.
@@ -175,7 +186,8 @@ impl Survey {
                     }
                 }
                 Err(reason) => {
-                    survey.broken.push((file.name.clone(), reason.to_string()));
+                    let (name, missing) = (file.name.clone(), reason.is_missing());
+                    survey.broken.push(BrokenFile { name, reason: reason.to_string(), missing });
                     if let Some(counts) = survey.counts.get_mut(&file.split) {
                         counts[file.label] -= 1;
                     }
@@ -183,7 +195,7 @@ impl Survey {
             }
         }
         if survey.sizes.is_empty() {
-            let (name, reason) = &survey.broken[0];
+            let BrokenFile { name, reason, .. } = &survey.broken[0];
             let message = format!("none of the images can be read: `{name}`: {reason}");
             return Err(SurveyError::new(message, LAYOUTS));
         }
@@ -406,10 +418,8 @@ mod tests {
         assert_eq!(survey.counts["test"][1], 2);
         assert_eq!((survey.counts["train"][1], survey.counts["validation"][1]), (7, 1));
         assert_eq!(survey.counts.values().map(|counts| counts[0]).sum::<usize>(), 2);
-        assert_eq!(
-            survey.broken,
-            [("ant/broken.png".to_owned(), "neither JPEG, PNG, WebP, GIF, BMP nor TIFF".to_owned())]
-        );
+        let (name, reason) = ("ant/broken.png".to_owned(), "neither JPEG, PNG, WebP, GIF, BMP nor TIFF".to_owned());
+        assert_eq!(survey.broken, [BrokenFile { name, reason, missing: false }]);
         assert_eq!((survey.sizes, survey.grey), (BTreeMap::from([((4, 5), 12)]), true));
     }
 
@@ -459,7 +469,9 @@ mod tests {
         let survey = table("split.csv", rows).unwrap();
         assert_eq!((survey.train.as_str(), survey.test.as_str(), survey.table), ("train", "val", true));
         assert_eq!((survey.classes, &survey.counts["val"]), (vec!["a".to_owned(), "b".to_owned()], &vec![1, 0]));
-        assert_eq!(survey.broken.len(), 1);
+        assert!(survey.broken.len() == 1 && !survey.broken[0].missing, "{:?}", survey.broken);
+        let survey = table("gone.csv", "path,label\ni/1.png,a\ni/2.png,a\ni/gone.png,b\n").unwrap();
+        assert!(survey.broken.len() == 1 && survey.broken[0].missing, "{:?}", survey.broken);
         let survey = table("plain.csv", "path,label\ni/1.png,a\ni/2.png,b\n").unwrap();
         assert_eq!((survey.test.as_str(), survey.counts.get("test")), ("test", None));
         let odd = table("odd.csv", "path,label,split\ni/1.png,a,left\n").unwrap_err();
