@@ -16,7 +16,7 @@ use simpipe_base::issue::Issue;
 use simpipe_base::param::{Param, View};
 use simpipe_base::params;
 use simpipe_data::source::{Source, SourceFacts, SplitRule};
-use simpipe_data::split::{Split, Undivided, shares_problem};
+use simpipe_data::split::{HELD_OUT, Split, Undivided, shares_problem};
 use simpipe_data::{DataError, Storage};
 use simpipe_stage::{
     Ctx, DatasetFacts, Facts, InputFacts, Kind, OutputFile, Port, SourceDigest, SourceFinder, SplitFacts, Stage,
@@ -109,9 +109,6 @@ impl Params {
 fn issue(problem: Issue, rule: &Split) -> Issue {
     Issue { path: format!("split.{}.{}", rule.name(), problem.path), ..problem }
 }
-
-/// The share that is proposed to hold out of training where none is.
-const HELD_OUT: f64 = 0.1;
 
 impl Stage for Dataset {
     const NAME: &'static str = "dataset";

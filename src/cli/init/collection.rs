@@ -12,7 +12,7 @@ use super::paths::{real, shortest};
 use simpipe_base::param::{self, left_to_a_shell};
 use simpipe_base::suggest;
 use simpipe_data::source::{BrokenFile, Source, SplitCounts, SplitRule, Survey};
-use simpipe_data::split::{Split as Rule, TEST, TRAIN, Undivided, VALIDATION};
+use simpipe_data::split::{HELD_OUT, Split as Rule, TEST, TRAIN, Undivided, VALIDATION};
 
 /// Images for training and testing, by label.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,8 +69,6 @@ pub(super) struct HeldOut {
 
 /// Shares of the classes that are held out of training, and tested.
 const UNSEEN: (f64, f64) = (0.2, 0.4);
-/// The share of the images that the digests of their pixels hold out.
-const HELD_OUT: f64 = 0.1;
 /// Fewer images of a class than this are not divided by chance, which might leave none, but by a share of each class.
 const DIVIDED: usize = 150;
 /// That share is one of so many.

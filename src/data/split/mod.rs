@@ -53,6 +53,9 @@ simpipe_base::choice! {
 /// The name of the column that holds the source's own splits.
 const SPLIT: &str = "split";
 
+/// The share of the images to hold out of training where nobody has said another.
+pub const HELD_OUT: f64 = 0.1;
+
 /// What is known of the images that are divided.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Undivided<'a> {

@@ -15,15 +15,13 @@ use crate::in_order::{BUDGET, Claim, in_order};
 use crate::source::listing::{ListsFiles, is_visible};
 use crate::source::manifest::Manifest;
 use crate::source::pictures::decode_file;
+use crate::split::HELD_OUT;
 use simpipe_base::digest::Digest;
 use simpipe_base::param;
 use simpipe_picture::{DecodeError, DecodeOptions};
 
 /// Files whose content is looked at, evenly spread over the folder: enough to know the sizes, quick on photographs.
 const CHECKED: usize = 4000;
-
-/// The share of a class's images that is held out of training where nothing says how they are divided.
-const HELD_OUT: f64 = 0.1;
 
 /// Names of splits for testing, the most telling first.
 const TESTING: [&str; 6] = ["test", "testing", "val", "valid", "validation", "eval"];
