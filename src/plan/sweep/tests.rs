@@ -245,6 +245,15 @@ fn shipped_sweeps_choose_on_images_held_out_of_training() {
         sweeps += 1;
     }
     assert!(sweeps >= 2, "{sweeps} sweeps");
+    // The same sweep, with the evaluated images drawn from `test`.
+    let folder = tempfile::tempdir().unwrap();
+    let losses = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/sweep-losses.toml");
+    let path = folder.path().join("on-test.toml");
+    let text = format!("extends = {:?}\n[sample-held-out]\nsplit = \"test\"\n", losses.display().to_string());
+    std::fs::write(&path, text).unwrap();
+    let plan = Plan::build(spec::load(&path, &LoadOptions::default()).unwrap(), registry::builtin()).unwrap();
+    let warnings = chosen_on_test(&plan.warnings);
+    assert!(warnings.len() == 1 && warnings[0].contains("`evaluate.map@r`"), "{warnings:?}");
 }
 
 #[test]
