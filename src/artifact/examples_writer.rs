@@ -9,6 +9,7 @@ use super::images::{IMAGES, Kind, Record, SplitWriter, images_file};
 use super::table::{Column, ParquetWriter, ROW_GROUP};
 use super::{ArtifactError, ImageShape, NewImage};
 use simpipe_base::digest::Digest;
+use simpipe_base::split_name::{TEST, TRAIN};
 use simpipe_picture::DecodeOptions;
 
 /// Pixels held in memory before they are written, of all splits together.
@@ -56,8 +57,8 @@ pub struct ExamplesSummary {
 /// Splits in the order of their examples' numbers.
 pub fn in_order_of_examples<T>(splits: BTreeMap<String, T>) -> impl Iterator<Item = (String, T)> {
     let rank = |name: &str| match name {
-        "train" => 0,
-        "test" => 2,
+        TRAIN => 0,
+        TEST => 2,
         _ => 1,
     };
     let mut splits: Vec<(String, T)> = splits.into_iter().collect();

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::check;
+use super::issue::IssueKind;
 use super::param::{Param, from_json};
 use crate::{choice, params};
 
@@ -93,4 +94,15 @@ fn what_other_tools_write_in_one_is_written_as_it_is_here() {
     assert_eq!(help::<Vec<Other>>(&json!(["one", ["two"]])), "remove the inner brackets");
     // A list of another length has no such names.
     assert!(help::<Settings>(&json!({ "rates": [0.5, 0.25, 0.1] })).contains("did you mean"));
+}
+
+#[test]
+fn a_key_of_another_place_is_told_with_what_it_belongs_inside_of() {
+    let kind = |json: &Json| from_json::<Settings>(json).map(|_| ()).unwrap_err().remove(0).kind;
+    let (key, inside) = ("scale".to_owned(), "scaled".to_owned());
+    assert_eq!(kind(&json!({ "scale": 2.0 })), IssueKind::MisplacedKey { key, inside });
+    let (key, inside) = ("SCALE".to_owned(), Some("scaled".to_owned()));
+    assert_eq!(kind(&json!({ "SCALE": 2.0 })), IssueKind::NearKey { key, inside });
+    // A choice itself belongs inside of nothing.
+    assert_eq!(kind(&json!({ "scaled": { "scale": 2.0 } })), IssueKind::Wrong);
 }

@@ -33,9 +33,22 @@ pub enum IssueKind {
     Wrong,
     /// A key of this name that is not known where it stands, nor any like it: whoever knows other places can say more.
     UnknownKey(String),
-    /// A key of this name that is not known where it stands, but is like one further inside: only what the very name means
-    /// elsewhere is more.
-    NearKey(String),
+    /// A key that is not known where it stands, because it belongs further inside: what the very name means to others can be
+    /// more.
+    MisplacedKey {
+        /// Its name.
+        key: String,
+        /// The alternative or the table that it belongs inside of.
+        inside: String,
+    },
+    /// A key that is not known where it stands, but is like one further inside: only what the very name means elsewhere is
+    /// more.
+    NearKey {
+        /// Its name.
+        key: String,
+        /// The alternative or the table that the like one is inside of; `None` where it is an alternative itself.
+        inside: Option<String>,
+    },
     /// A key of this name that is not known where it stands, and is only spelt like one that is: what the very name means
     /// elsewhere, or in another tool, is more.
     GuessedKey(String),

@@ -8,19 +8,43 @@ use super::suggest::{self, Known};
 /// tools call a parameter of the record itself is that parameter, and nothing inside another one.
 #[must_use]
 pub fn inside(key: &str, record: &Record, table: &Table) -> Option<String> {
+    let home = exact(key, record, table)?;
+    let written = table.get(key).and_then(|entry| entry.node.table());
+    Some(home.words_with(written.and_then(|written| home.first_known(written))))
+}
+
+/// The alternative or the table that [`inside`], or else [`near_inside`], sends a key into; `None` where the key is meant as
+/// an alternative itself.
+#[must_use]
+pub fn home_of<'a>(key: &str, record: &'a Record, table: &Table) -> Option<&'a str> {
+    let home = exact(key, record, table).or_else(|| near(key, record, table))?;
+    match home.alternative {
+        Some(alternative) if alternative == home.name => None,
+        Some(alternative) => Some(alternative),
+        None => Some(home.field),
+    }
+}
+
+/// The place further inside that a key has as its very name.
+fn exact<'a>(key: &str, record: &'a Record, table: &Table) -> Option<Home<'a>> {
     let own = record
         .fields
         .iter()
         .find(|field| !table.contains_key(&field.name) && Known { name: &field.name, aka: field.aka }.is_called(key));
-    let homes = all(record, table);
     let entry = table.get(key);
-    let is_meant = |home: &&Home<'_>| {
+    let is_meant = |home: &Home<'_>| {
         home.name == key
             && own.is_none_or(|own| own.name == home.field)
             && entry.is_none_or(|entry| home.may_be(&entry.node.value))
     };
-    let written = entry.and_then(|entry| entry.node.table());
-    homes.iter().find(is_meant).map(|home| home.words_with(written.and_then(|written| home.first_known(written))))
+    all(record, table).into_iter().find(is_meant)
+}
+
+/// The place further inside whose name is like a key.
+fn near<'a>(key: &str, record: &'a Record, table: &Table) -> Option<Home<'a>> {
+    let mut homes = all(record, table);
+    let known: Vec<Known<'_>> = homes.iter().map(Home::known).collect();
+    suggest::position(key, &known).map(|at| homes.swap_remove(at))
 }
 
 /// Keys of the record that stand in the table under an unknown key, a choice that can't take them: those that follow the
@@ -71,9 +95,7 @@ pub fn set_already<'a>(key: &str, record: &'a Record, table: &Table) -> Option<&
 /// The same for a key that is only near one that belongs further inside.
 #[must_use]
 pub fn near_inside(key: &str, record: &Record, table: &Table) -> Option<String> {
-    let homes = all(record, table);
-    let known: Vec<Known<'_>> = homes.iter().map(Home::known).collect();
-    suggest::position(key, &known).map(|at| homes[at].words())
+    near(key, record, table).map(|home| home.words())
 }
 
 /// Whether something further inside has this very name, but for separators and case, or is called so by other tools.

@@ -12,7 +12,7 @@ use super::issue::{Issue, Issues};
 use super::node::{Entry, Node, Value};
 pub use super::param_choice::{Held, Payload, open_choice, read_alternative, read_unit, write_alternative};
 pub use super::param_shape::{Alternative, Choice, Declared, Field, LazyChoice, Record, Shape};
-pub use super::param_values::{SpecPath, of_a_shell};
+pub use super::param_values::{SpecPath, left_to_a_shell};
 use super::source::{Place, Source};
 
 /// Which fields [`Param::write`] writes.

@@ -144,6 +144,7 @@ fn explained(issue: Issue, key: &str, meant: Option<&str>, table: &Table, shape:
         known.iter().any(|known| known.name == *name && known.is_called(key)) || suggest::close(name, key)
     };
     let guessed = |issue: Issue| issue.kind(IssueKind::GuessedKey(key.to_owned()));
+    let home = || misplaced::home_of(key, record, table).map(str::to_owned);
     if let Some(help) = numbered(key, table, record) {
         return issue.help(help);
     }
@@ -156,7 +157,11 @@ fn explained(issue: Issue, key: &str, meant: Option<&str>, table: &Table, shape:
     };
     if let Some(help) = misplaced::inside(key, record, table) {
         let help = as_path().unwrap_or(help);
-        return issue.help(help);
+        let issue = issue.help(help);
+        return match home() {
+            Some(inside) => issue.kind(IssueKind::MisplacedKey { key: key.to_owned(), inside }),
+            None => issue,
+        };
     }
     if let Some(name) = meant {
         let issue = issue.help(did_you_mean(name));
@@ -169,7 +174,7 @@ fn explained(issue: Issue, key: &str, meant: Option<&str>, table: &Table, shape:
         let help = as_path().unwrap_or(help);
         let issue = issue.help(help);
         return match misplaced::is_named_inside(key, record, table) {
-            true => issue.kind(IssueKind::NearKey(key.to_owned())),
+            true => issue.kind(IssueKind::NearKey { key: key.to_owned(), inside: home() }),
             false => guessed(issue),
         };
     }

@@ -440,5 +440,8 @@ fn what_only_a_shell_reads_is_no_path() {
         let node =
             param::node_from_json(&json!(plain), &Place::new(&Source::new("x", "", std::path::Path::new("")), 0..0));
         assert!(param::SpecPath::read(&node, "path", &mut Issues::default()).is_some(), "{plain}");
+        assert_eq!(param::left_to_a_shell(plain, plain), None);
     }
+    let message = "`~me` in `~me/photos` is only understood by a shell";
+    assert_eq!(param::left_to_a_shell("~me/photos", "~me/photos").as_deref(), Some(message));
 }

@@ -1,5 +1,6 @@
 //! How plain values are read: numbers, text, lists and paths. Tables and choices are [`param`](super::param)'s.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -166,9 +167,15 @@ pub struct SpecPath {
     pub resolved: PathBuf,
 }
 
-/// What a shell would have put something else for: `~` or `~name` in front, or a variable.
+/// Why there is nothing at a path that a shell should have written out; `None` of any other path. `of` is what the message
+/// names it by: the path itself, or the parameter that holds it.
 #[must_use]
-pub fn of_a_shell(written: &str) -> Option<&str> {
+pub fn left_to_a_shell(written: &str, of: impl Display) -> Option<String> {
+    of_a_shell(written).map(|sign| format!("`{sign}` in `{of}` is only understood by a shell"))
+}
+
+/// What a shell would have put something else for: `~` or `~name` in front, or a variable.
+fn of_a_shell(written: &str) -> Option<&str> {
     let first = written.split('/').next().unwrap_or_default();
     (first.starts_with('~') || first.starts_with('$')).then_some(first)
 }
@@ -178,8 +185,7 @@ impl Param for SpecPath {
         let written = String::read(node, path, issues)?;
         let source: &Arc<Source> = &node.place.source;
         let resolved = source.dir.join(&written);
-        if let Some(sign) = of_a_shell(&written).filter(|_| !resolved.exists()) {
-            let message = format!("`{sign}` in `{path}` is only understood by a shell");
+        if let Some(message) = left_to_a_shell(&written, path).filter(|_| !resolved.exists()) {
             let help = "write out the folder, such as `/home/me/photos`, or a path relative to this file";
             issues.push(Issue::at(&node.place, path, message).help(help));
             return None;

@@ -113,7 +113,7 @@ impl Decoding {
     }
 
     fn file(&self, path: &Path, claim: &Claim<'_>) -> Result<Image, DecodeError> {
-        let unreadable = |error: std::io::Error| DecodeError::Unreadable(error.to_string());
+        let unreadable = |error: std::io::Error| DecodeError::of_file(&error);
         let stopped = |_| DecodeError::Unreadable("stopped".to_owned());
         let file = open_regular(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();

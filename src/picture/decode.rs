@@ -6,7 +6,7 @@
 mod container;
 mod flatten;
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::codecs::webp::WebPDecoder;
@@ -104,9 +104,29 @@ pub enum DecodeError {
     /// It is no whole image of a format that is read.
     #[error("{0}")]
     Unreadable(String),
+    /// The file that it is in can't be read.
+    #[error("{message}")]
+    File {
+        /// What the system says.
+        kind: io::ErrorKind,
+        /// The same in words.
+        message: String,
+    },
 }
 
 impl DecodeError {
+    /// Of a file that can't be read.
+    #[must_use]
+    pub fn of_file(error: &io::Error) -> Self {
+        Self::File { kind: error.kind(), message: error.to_string() }
+    }
+
+    /// Whether there is no such file.
+    #[must_use]
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::File { kind: io::ErrorKind::NotFound, .. })
+    }
+
     fn unreadable(reason: impl ToString) -> Self {
         Self::Unreadable(reason.to_string())
     }

@@ -38,21 +38,21 @@ pub(super) fn explain(experiment: &Experiment, catalog: &dyn Catalog, issues: &m
 
 /// A key of `sample` that only a sampler has which is not the chosen one: what it means for the others is more.
 fn of_another_sampler<'a>(issue: &'a Issue, experiment: &Experiment) -> Option<&'a str> {
-    let inside = |stage: &StageSpec| issue.path.strip_prefix(&stage.id).and_then(|rest| rest.strip_prefix('.'));
-    let stage = experiment.stages.iter().find(|stage| stage.stage == "sample" && inside(stage).is_some())?;
-    let as_path = format!("write `{}.sampler.", stage.id);
-    let help = issue.help.as_deref().filter(|help| help.contains("belongs inside") || help.starts_with(&as_path))?;
+    let (IssueKind::MisplacedKey { key, inside } | IssueKind::NearKey { key, inside: Some(inside) }) = &issue.kind
+    else {
+        return None;
+    };
+    let is_own = |stage: &&StageSpec| stage.stage == "sample" && issue.path == path::join(&stage.id, key);
+    let stage = experiment.stages.iter().find(is_own)?;
     let sampler = stage.params.table().and_then(|table| table.get("sampler")).map(|entry| &entry.node);
     let chosen = sampler.and_then(|node| node.string().or_else(|| node.table()?.keys().next().map(String::as_str)));
-    let is_chosen = chosen
-        .is_some_and(|name| help.contains(&format!("inside `{name}`")) || help.contains(&format!("{as_path}{name}.")));
-    inside(stage).filter(|_| !is_chosen)
+    (chosen != Some(inside.as_str())).then_some(key.as_str())
 }
 
 /// The key that is not known where it stands.
 const fn key_of(issue: &Issue) -> Option<&String> {
     match &issue.kind {
-        IssueKind::UnknownKey(key) | IssueKind::NearKey(key) | IssueKind::GuessedKey(key) => Some(key),
+        IssueKind::UnknownKey(key) | IssueKind::NearKey { key, .. } | IssueKind::GuessedKey(key) => Some(key),
         _ => None,
     }
 }
@@ -76,7 +76,7 @@ fn home(issue: &Issue, experiment: &Experiment, docs: &[StageDoc]) -> Option<Str
     if owner.is_some() && ACCEPTED.contains(&key.as_str()) {
         return Some(format!("`{key}` belongs at the top of the file, above the first `[table]`"));
     }
-    if matches!(issue.kind, IssueKind::NearKey(_)) {
+    if matches!(issue.kind, IssueKind::NearKey { .. }) {
         return None;
     }
     if let Some(name) = top_level_called(key).filter(|_| owner.is_some()) {

@@ -15,6 +15,7 @@ mod seeds;
 mod sources;
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use petgraph::graph::NodeIndex;

@@ -179,6 +179,8 @@ pub struct StageDoc {
 pub struct NumberDoc {
     /// Whether more of it is better, where that is the same for everybody.
     pub higher_is_better: Option<bool>,
+    /// The port whose examples it is measured on; `None` for numbers of no examples, and of those that are trained on.
+    pub measured_on: Option<&'static str>,
 }
 
 /// Why nothing can be computed here as a spec asks for.

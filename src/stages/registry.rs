@@ -115,7 +115,10 @@ impl Catalog for Registry {
             (None, _) => false,
         };
         let known = (left || own() || !reported::is_metric(name)) && reported::is_defined(stage.name(), name);
-        known.then(|| NumberDoc { higher_is_better: reported::higher_is_better(name) })
+        known.then(|| NumberDoc {
+            higher_is_better: reported::higher_is_better(name),
+            measured_on: reported::measured_on(stage.name(), name),
+        })
     }
 
     fn numbers(&self, stage: &dyn DynStage) -> Vec<String> {

@@ -323,6 +323,17 @@ pub(super) fn higher_is_better(name: &str) -> Option<bool> {
     metric.map(|metric| metric.metric().higher_is_better()).or_else(calibrated)
 }
 
+/// The port of a stage whose examples a number is measured on; `None` for numbers of no examples, and of those that are
+/// trained on.
+pub(super) fn measured_on(kind: &str, name: &str) -> Option<&'static str> {
+    match (kind, name) {
+        ("match" | "evaluate" | "baseline" | "calibrate", _) => Some("queries"),
+        ("few-shot", _) => Some("embeddings"),
+        ("train", "val_loss" | "best_epoch") => Some("validation"),
+        _ => None,
+    }
+}
+
 /// Whether a stage of this id may be of a kind: templates call a second one `match-test`.
 fn is_of_kind(id: &str, kind: &str) -> bool {
     id.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))

@@ -9,6 +9,7 @@ mod checks;
 mod display;
 mod features;
 mod feed;
+mod fitting;
 mod groups;
 mod initial;
 #[cfg(test)]
@@ -21,13 +22,12 @@ mod order;
 mod output;
 mod resume;
 mod retrieval;
+mod settings;
 mod steps;
 #[cfg(test)]
 mod tests;
 mod unkeyed;
 mod warnings;
-
-use std::time::Duration;
 
 use serde_json::Value as Json;
 
@@ -36,12 +36,11 @@ use self::checks::{
     lacks_pairs, lacks_views, loss_problems, meets_strangers, mines_for_nobody, never_looks_back, never_validates,
     not_in_pieces, nothing_to_monitor, optimizer_misfit, shows_one_view_twice, too_long, wrong_groups,
 };
-use self::display::{Display, numbers};
 use self::feed::Feed;
 pub(super) use self::feed::first_images;
+use self::fitting::train;
 pub use self::initial::{InitialWeights, SafetensorsFile};
 pub use self::monitor::{EarlyStopping, KeepBest, Monitor, Watched};
-use self::order::Order;
 use self::output::{Kept, leave_metrics, write};
 use self::resume::start;
 use self::retrieval::Retrieval;
@@ -52,22 +51,17 @@ use super::cached;
 use super::embedded::foreign;
 use simpipe_artifact::{IMAGES, ImageSet};
 use simpipe_base::check;
-use simpipe_base::interrupt::LeftToEnd;
 use simpipe_base::issue::Issue;
 use simpipe_base::param::{self, Param, View};
 use simpipe_base::params;
-use simpipe_base::seed::Seed;
 use simpipe_data::augment::AugmentSpec;
-use simpipe_data::loader;
 use simpipe_metric::RetrievalMetric;
 use simpipe_nn::groups::declarations;
 use simpipe_nn::{
-    self as nn, Ema, FitError, FitEvent, FitSettings, FitState, Group, Input, LayerSpec, Lookahead, LossSpec,
-    MinerSpec, Network, Optimizer, Schedule, TrainingMetric, Validator, device,
+    self as nn, Ema, FitSettings, Group, Input, LayerSpec, Lookahead, LossSpec, MinerSpec, Network, Optimizer,
+    Schedule, TrainingMetric, Validator, device,
 };
-use simpipe_stage::{
-    Ctx, Facts, InputFacts, Kind, ModelFacts, Port, SamplesFacts, SourceDigest, SourceFinder, Stage, StageError,
-};
+use simpipe_stage::{Ctx, Facts, InputFacts, Kind, ModelFacts, Port, SourceDigest, SourceFinder, Stage, StageError};
 
 params! {
     /// Trains a network to embed images so that examples of a class are near each other.
@@ -418,146 +412,7 @@ fn retrieval<'a>(params: &TrainParams, ctx: &'a Ctx<'a>, feed: &'a Feed) -> Resu
     Retrieval::new(ctx, pool, params.loss.distance(), metrics, path).map(Some)
 }
 
-impl TrainParams {
-    /// What the best weights are kept by: `Some(None)` is what is looked at where nothing else is said.
-    fn kept_by(&self) -> Option<Option<&Watched>> {
-        match &self.keep_best {
-            KeepBest::No => None,
-            KeepBest::Yes => Some(self.early_stopping.as_ref().map(|rule| &rule.metric)),
-            KeepBest::By(watched) => Some(Some(watched)),
-        }
-    }
-
-    /// The figure whose best value makes an epoch the best, where one is kept.
-    fn monitor(&self, validates: bool) -> Option<nn::Monitor> {
-        let validates = validates && self.validation_steps > 0;
-        let fallback = if validates { nn::Monitor::ValLoss } else { nn::Monitor::Loss };
-        Some(self.kept_by()?.map_or(fallback, Watched::monitor))
-    }
-
-    fn early_stopping(&self) -> Option<nn::EarlyStopping> {
-        let EarlyStopping { patience, min_delta, metric } = self.early_stopping.as_ref()?;
-        Some(nn::EarlyStopping { patience: *patience, min_delta: *min_delta, monitor: metric.monitor() })
-    }
-
-    /// The metrics of the validation pool that are looked at, each once.
-    fn metrics_of_validation(&self) -> Vec<RetrievalMetric> {
-        let stops = self.early_stopping.as_ref().and_then(|rule| rule.metric.metric());
-        let keeps = self.kept_by().flatten().and_then(Watched::metric).filter(|metric| Some(*metric) != stops);
-        stops.into_iter().chain(keeps).collect()
-    }
-
-    /// All but what is watched.
-    fn settings<'a>(&'a self, seed: Seed, classes: &'a [i32]) -> FitSettings<'a> {
-        let minutes = Some(self.checkpoint_every_minutes.0).filter(|minutes| *minutes > 0.0);
-        FitSettings {
-            epochs: self.epochs as u64,
-            steps_per_epoch: self.steps(),
-            validation_steps: self.validation_steps as u64,
-            schedule_epochs: self.schedule_epochs(),
-            metrics: &self.metrics,
-            miner: self.miner.as_ref(),
-            classes,
-            checkpoint_every: self.checkpoint_every_steps.0 as u64,
-            checkpoint_after: minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0)),
-            groups: &self.groups,
-            clip_norm: self.clip_norm,
-            ema: self.ema.as_ref(),
-            lookahead: self.lookahead.as_ref(),
-            micro_batch: self.micro_batch,
-            validate_every: self.validate_every as u64,
-            ..FitSettings::new(&self.optimizer, &self.schedule, &self.loss, seed)
-        }
-    }
-
-    /// The same, with what frozen backbones are short for, and networks that nobody trains.
-    fn with_frozen_backbones(&self) -> Self {
-        Self { groups: backbone::groups(self).into_iter().chain(onnx::groups(self)).collect(), ..self.clone() }
-    }
-
-    fn schedule_epochs(&self) -> u64 {
-        self.schedule_epochs.unwrap_or(self.epochs) as u64
-    }
-
-    const fn steps(&self) -> u64 {
-        self.steps_per_epoch.count(None) as u64
-    }
-
-    /// The same, with the batches of an epoch written out for a sampler of so many a pass.
-    fn with_pass(&self, steps_per_pass: Option<usize>) -> Self {
-        Self { steps_per_epoch: StepsPerEpoch::of(self.steps_per_epoch.count(steps_per_pass)), ..self.clone() }
-    }
-
-    /// The same; `None` while only the data tells how many batches an epoch has.
-    fn timed(&self, samples: &SamplesFacts) -> Option<Self> {
-        let open = samples.makes_passes && samples.steps_per_pass.is_none() && !self.steps_per_epoch.is_said();
-        (!open).then(|| self.with_pass(samples.steps_per_pass))
-    }
-}
-
 /// The layers' first problem, for images whose shape was not known before.
 fn layers_error(mut issues: Vec<Issue>) -> StageError {
     issues.swap_remove(0).into()
-}
-
-fn train(
-    params: &TrainParams,
-    ctx: &Ctx<'_>,
-    network: &mut Network,
-    feed: &Feed,
-    state: FitState,
-    settings: &FitSettings<'_>,
-) -> Result<FitState, StageError> {
-    let mut display = Display::new(settings, feed.training.batch_size(), &state);
-    ctx.progress(display.opening(&feed.training.composition));
-    let made = state.steps();
-    let mut nothing_mined = 0;
-    let mut on_event = |event: FitEvent| match event {
-        FitEvent::NothingMined { .. } => nothing_mined += 1,
-        FitEvent::Collapsed { since } => ctx.warn(format!(
-            "the embeddings have collapsed: since step {since} all images of a batch lie within a thousandth of their \
-             length, so images can no longer be told apart; try a lower learning rate, a loss or miner that pushes \
-             negatives apart, or batch-norm between layers"
-        )),
-        FitEvent::Checkpoint(state) => {
-            if let Some(checkpoints) = ctx.checkpoints() {
-                checkpoints.save(state.steps(), &state.to_bytes());
-            }
-        }
-        event => {
-            ctx.progress(display.progress(&event));
-            numbers(&event).into_iter().for_each(|number| ctx.number(number.step, number.name, number.value));
-        }
-    };
-    let threads = if params.loader_threads.0 == 0 { loader::suitable_threads() } else { params.loader_threads.0 };
-    let order = Order::new(settings, &state, feed.validates());
-    let end = feed.ahead(order, threads, |batches| {
-        let _steps = LeftToEnd::begin(); // a step ends by itself, and a checkpoint follows the last
-        nn::fit(network, state, settings, batches, &mut on_event, &|| ctx.cancelled())
-    });
-    let end = end.map_err(|error| match error {
-        FitError::Interrupted => StageError::Interrupted,
-        other => {
-            let help = other.help().map(str::to_owned);
-            let error = StageError::failed(other.to_string());
-            help.into_iter().fold(error, StageError::with_help)
-        }
-    })?;
-    warn_of_nothing_mined(ctx, nothing_mined, end.steps() - made);
-    let best = settings.keep_best.and_then(|monitor| Some((monitor, end.best_epoch(monitor, params.steps())?)));
-    if let Some(closing) = display.closing(&end, best) {
-        ctx.progress(closing);
-    }
-    Ok(end)
-}
-
-/// Batches without a loss are not seen otherwise: once for all of them.
-fn warn_of_nothing_mined(ctx: &Ctx<'_>, batches: u64, of: u64) {
-    if batches > 0 {
-        let share = 100.0 * batches as f64 / of.max(1) as f64;
-        ctx.warn(format!(
-            "the miner found nothing in {batches} of {of} batches ({share:.1} %), whose loss is 0: if that is many, choose \
-             a miner or a margin that lets more through"
-        ));
-    }
 }

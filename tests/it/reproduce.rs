@@ -208,6 +208,11 @@ fn data_that_has_moved_is_found_and_data_that_is_gone_or_another_is_said() {
     let gone = project.json(&["reproduce", sent, "--json", "--quiet"], 4);
     let help = gone["errors"][0]["help"].as_str().unwrap();
     assert_eq!(help, format!("say where it is now: `--data {}=NEW`", was.display()));
+    let output = project.output(&["reproduce", sent, "--quiet"]);
+    let shown = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{shown}");
+    // The record has no text, so no line of it is shown.
+    assert!(shown.contains("at `dataset.source.image-folder.path`: ") && !shown.contains(" | "), "{shown}");
     for old in [was.to_str().unwrap(), "../photos"] {
         let data = format!("{old}={}", moved.display());
         assert_eq!(project.json(&["reproduce", sent, "--data", &data, "--json", "--quiet"], 0)["equal"], true);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use simpipe_artifact::Image;
 use simpipe_base::issue::{Issue, IssueKind};
-use simpipe_base::param::of_a_shell;
+use simpipe_base::param::left_to_a_shell;
 use simpipe_data::asked::{Decoding, images_in};
 use simpipe_stage::StageError;
 
@@ -42,9 +42,9 @@ pub(super) fn asked(arguments: &[PathBuf]) -> Result<Vec<Asked>, Error> {
             asked.extend(files.into_iter().map(Asked::File));
         } else if path.exists() {
             asked.push(Asked::File(path.clone()));
-        } else if let Some(sign) = path.to_str().and_then(of_a_shell) {
+        } else if let Some(message) = path.to_str().and_then(|written| left_to_a_shell(written, written)) {
             let help = "write out the folder, such as `/home/me/photos`, or write the path without quotes";
-            return Err(unavailable(format!("`{sign}` in `{}` is only understood by a shell", path.display()), help));
+            return Err(unavailable(message, help));
         } else {
             let help = "a path is relative to the current folder";
             return Err(unavailable(format!("there is no image `{}`", path.display()), help));

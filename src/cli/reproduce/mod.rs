@@ -17,7 +17,6 @@ use super::options::{PlaceOptions, plan_experiment};
 use super::reporter::Reporter;
 use super::{logging, print, signal, threads};
 use crate::error::{Error, Exit};
-use simpipe_base::issue::IssueKind;
 use simpipe_base::source::Source;
 use simpipe_plan::Plan;
 use simpipe_runner::reproduction::{self, StageComparison, Verdict};
@@ -138,7 +137,7 @@ fn read_record(wanted: &str, root: &Path, place: &PlaceOptions) -> Result<RunRec
 
 /// The plan of a record's experiment, with its data where it lies now.
 fn plan(record: &RunRecord, data: &[String]) -> Result<Plan, Error> {
-    plan_experiment(experiment_of(record, data)?).map_err(|error| tell_of_data(error, record))
+    experiment_of(record, data).and_then(plan_experiment).map_err(|error| told(error, record))
 }
 
 /// The experiment of a record, with its data where it lay, or where options say.
@@ -161,12 +160,18 @@ pub(super) fn experiment_of(record: &RunRecord, data: &[String]) -> Result<Exper
     Ok(experiment)
 }
 
-/// What to do about data that is not where it was.
-fn tell_of_data(error: Error, record: &RunRecord) -> Error {
+/// Problems of a record, with what to do about data that is not where it was. A record keeps values and no text: there is no
+/// line to be shown, and the path says where the problem is.
+fn told(error: Error, record: &RunRecord) -> Error {
     let Error::Spec(mut issues) = error else { return error };
-    for issue in issues.iter_mut().filter(|issue| issue.kind == IssueKind::Unavailable) {
-        let old = record.paths.iter().find(|(path, _)| **path == issue.path).map_or("OLD", |(_, at)| at);
-        issue.help = Some(format!("say where it is now: `--data {old}=NEW`"));
+    for issue in &mut issues {
+        if issue.is_unavailable() {
+            let old = record.paths.iter().find(|(path, _)| **path == issue.path).map_or("OLD", |(_, at)| at);
+            issue.help = Some(format!("say where it is now: `--data {old}=NEW`"));
+        }
+        let at = if issue.path.is_empty() { String::new() } else { format!(", at `{}`", issue.path) };
+        issue.message = format!("the record of {}{at}: {}", record.run, issue.message);
+        issue.place = None;
     }
     Error::Spec(issues)
 }
@@ -231,5 +236,35 @@ fn report<'a>(
         into: place.kept().map(|folder| folder.to_string_lossy().into_owned()),
         versions: Both { recorded: &recorded.versions, found: &again.versions },
         git: recorded.git.as_ref(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use simpipe_base::issue::Issue;
+    use simpipe_base::source::Place as Written;
+
+    #[test]
+    fn a_problem_of_a_record_has_a_path_and_no_line_of_a_text_that_nobody_has() {
+        let record: RunRecord = serde_json::from_value(json!({
+            "format": 1, "run": "r", "name": "x", "dir": "artifacts/runs/x/r", "ok": true, "interrupted": false,
+            "started": "", "finished": "", "seconds": 1.0, "saved_seconds": 0.0, "config": "x.toml", "command": [],
+            "versions": {}, "stages": [], "metrics": {}, "spec": {}, "paths": { "dataset.path": "/home/ada/photos" },
+        }))
+        .unwrap();
+        let place = Written::new(&Source::new("the record of r", "", Path::new("/")), 0..0);
+        let gone = Issue::at(&place, "dataset.path", "there is no folder").unavailable();
+        let wrong = Issue::at(&place, "", "it has no `seed`").help("was it changed?");
+        let shown: Vec<String> =
+            told(Error::Spec(vec![gone, wrong]), &record).issues().iter().map(|issue| issue.render()).collect();
+        let expected = [
+            "the record of r, at `dataset.path`: there is no folder\n  help: say where it is now: `--data \
+             /home/ada/photos=NEW`\n",
+            "the record of r: it has no `seed`\n  help: was it changed?\n",
+        ];
+        assert_eq!(shown, expected);
     }
 }

@@ -10,7 +10,7 @@ use super::{Sampler, draw};
 use simpipe_artifact::Samples;
 use simpipe_base::issue::Issue;
 use simpipe_base::seed::Seed;
-use simpipe_base::suggest;
+use simpipe_base::split_name;
 
 /// Classes that a message names; the rest is counted.
 const NAMED: usize = 3;
@@ -67,7 +67,7 @@ impl Pool<'_> {
         if let Some(splits) = facts.splits.as_ref().filter(|splits| !splits.iter().any(|name| name == self.split)) {
             let names: Vec<&str> = splits.iter().map(String::as_str).collect();
             let message = format!("the dataset has no split `{}`", self.split);
-            problems.push(problem("split", message, suggest::help(self.split, &names)));
+            problems.push(problem("split", message, split_name::help(self.split, &names)));
         }
         let candidates = candidates(facts);
         let labels = self.labels(facts, candidates.as_deref(), &mut problems);

@@ -121,6 +121,12 @@ fn an_unknown_split_is_reported_and_unknown_facts_are_not() {
     let facts = PoolFacts { per_class: None, classes: None, ..facts() };
     let problems = pool.expected(&facts).unwrap_err();
     assert_eq!((problems[0].path.as_str(), problems[0].help.as_deref()), ("split", Some("did you mean `train`?")));
+    let splits = ["test", "train", "validation"].map(str::to_owned).to_vec();
+    let facts = PoolFacts { splits: Some(splits), ..facts };
+    for split in ["val", "valid", "dev"] {
+        let problems = Pool { split, ..pool }.expected(&facts).unwrap_err();
+        assert_eq!(problems[0].help.as_deref(), Some("did you mean `validation`?"), "{split}");
+    }
 }
 
 #[test]

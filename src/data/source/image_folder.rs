@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use self::split::{ClassSplit, ImageSplit, SplitRule};
-pub use self::survey::{Survey, SurveyError};
+pub use self::survey::{BrokenFile, Survey, SurveyError};
 
 pub(crate) use self::scan::is_image;
 

@@ -49,7 +49,7 @@ pub use cifar10_sample::Cifar10Sample;
 pub use cub::{Cub200, Division};
 pub use hugging_face::HuggingFace;
 pub use idx::{FashionMnist, Mnist};
-pub use image_folder::{ClassFolder, ClassSplit, ImageFolder, ImageSplit, SplitRule, Survey, SurveyError};
+pub use image_folder::{BrokenFile, ClassFolder, ClassSplit, ImageFolder, ImageSplit, SplitRule, Survey, SurveyError};
 pub use in_shop::InShop;
 pub use manifest::Manifest;
 pub use name_list::NameList;

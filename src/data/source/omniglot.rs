@@ -2,14 +2,18 @@
 //!
 //! An archive holds `<archive>/<alphabet>/<character>/<number>_<drawer>.png`, black ink on white, 105 x 105 pixels.
 
+mod drawings;
+mod parts;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Seek};
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use zip::ZipArchive;
-use zip::result::ZipError;
-
+use self::drawings::{
+    Drawing, Encoding, alphabet, alphabets, classes, extract, listed, names, names_of, remembered_alphabets,
+};
+use self::parts::BACKGROUND;
+pub use self::parts::Part;
 use super::download::{Downloader, PATIENCE};
 use super::published::Published;
 use super::reader::PublishedReader;
@@ -18,29 +22,13 @@ use crate::DataError;
 use crate::in_order::{BUDGET, in_order};
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
-use simpipe_base::fs::open_regular;
 use simpipe_base::param::SpecPath;
 use simpipe_base::suggest;
 use simpipe_picture::{DecodeOptions, Encoded, Scaling};
 
 const SIDE: usize = 105;
-/// Archives and drawings are far smaller: longer ones are none.
+/// Archives are far smaller: longer ones are none.
 const ARCHIVE_AT_MOST: u64 = 64 << 20;
-const DRAWING_AT_MOST: u64 = 1 << 20;
-
-simpipe_base::choice! {
-    /// An archive of Omniglot.
-    pub enum Part {
-        /// The background set: 964 letters of 30 alphabets.
-        "background" => Background,
-        /// The evaluation set: 659 letters of 20 other alphabets.
-        "evaluation" => Evaluation,
-        /// The first small background set: 136 letters of 5 alphabets.
-        "background-small1" => BackgroundSmall1,
-        /// The second small background set: 156 letters of 5 alphabets, of which Greek and Latin are in the first too.
-        "background-small2" => BackgroundSmall2,
-    }
-}
 
 simpipe_base::params! {
     /// Omniglot (Lake, Salakhutdinov and Tenenbaum, "Human-level concept learning through probabilistic program induction",
@@ -70,69 +58,6 @@ simpipe_base::params! {
         #[aka("image_size", "size", "target_size", "input_shape", "shape", "img_size")]
         resize: Option<Vec<u32>> = None => check::height_and_width(1024).optional(),
     }
-}
-
-const BASE: &str = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python/";
-
-const fn archive(name: &'static str, bytes: u64, sha256: &'static str) -> Published {
-    Published { name, base: BASE, bytes, sha256 }
-}
-
-const BACKGROUND: Published =
-    archive("images_background.zip", 9_464_212, "ad41ab679c8b5d90b271ef46be6987cc81211774a695c29dcc5367b2b26ee640");
-const EVALUATION: Published =
-    archive("images_evaluation.zip", 6_462_886, "1f61a8f3366785b057fc117d9228e78a16e3d976c8953b2a10fcc74cf0609cee");
-const SMALL1: Published = archive(
-    "images_background_small1.zip",
-    1_319_022,
-    "f38eb80f801274ac2b4dff5b24289016bfaba4a7d5bb50deebf27104ad6cb8a4",
-);
-const SMALL2: Published = archive(
-    "images_background_small2.zip",
-    1_580_917,
-    "3ccaa407515a8778e5d0861875af38b17e418f301ad5bb3b5a6b65d901a41c7f",
-);
-
-const SMALL1_ALPHABETS: [&str; 5] = ["Balinese", "Early_Aramaic", "Greek", "Korean", "Latin"];
-const SMALL2_ALPHABETS: [&str; 5] = ["Greek", "Japanese_(katakana)", "Latin", "Sanskrit", "Tagalog"];
-
-impl Part {
-    const fn archive(&self) -> &'static Published {
-        match self {
-            Self::Background => &BACKGROUND,
-            Self::Evaluation => &EVALUATION,
-            Self::BackgroundSmall1 => &SMALL1,
-            Self::BackgroundSmall2 => &SMALL2,
-        }
-    }
-
-    /// The alphabets that another part may hold too: both small sets are taken from the background set.
-    fn alphabets(&self) -> BTreeSet<&'static str> {
-        let (small1, small2) = (SMALL1_ALPHABETS.into_iter(), SMALL2_ALPHABETS.into_iter());
-        match self {
-            Self::Background => small1.chain(small2).collect(),
-            Self::Evaluation => BTreeSet::new(),
-            Self::BackgroundSmall1 => small1.collect(),
-            Self::BackgroundSmall2 => small2.collect(),
-        }
-    }
-}
-
-/// A drawing in an archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Drawing {
-    /// `Alphabet/character07`.
-    class: String,
-    /// The name in the archive.
-    entry: String,
-}
-
-/// A drawing to decode.
-struct Encoding {
-    split: &'static str,
-    label: i32,
-    entry: String,
-    bytes: Vec<u8>,
 }
 
 fn help() -> String {
@@ -240,58 +165,6 @@ impl Omniglot {
     }
 }
 
-/// `folder/Greek/character07/0394_01.png` as a drawing; `None` for folders and whatever else is in there.
-fn drawing(name: &str, folder: &str) -> Option<Drawing> {
-    let (class, file) = name.strip_prefix(folder)?.strip_prefix('/')?.rsplit_once('/')?;
-    let is_class = class.split('/').count() == 2 && class.split('/').all(|part| !part.is_empty());
-    (is_class && file.ends_with(".png") && !file.starts_with('.'))
-        .then(|| Drawing { class: class.to_owned(), entry: name.to_owned() })
-}
-
-/// All drawings of an archive, in its order.
-fn listed(archive: &Published, names: &[String]) -> Vec<Drawing> {
-    let folder = archive.name.trim_end_matches(".zip");
-    names.iter().filter_map(|name| drawing(name, folder)).collect()
-}
-
-fn alphabets(drawings: &[Drawing]) -> BTreeSet<String> {
-    drawings.iter().map(|drawing| alphabet(&drawing.class).to_owned()).collect()
-}
-
-fn alphabet(class: &str) -> &str {
-    class.split('/').next().unwrap_or_default()
-}
-
-/// The names in an archive.
-fn names(archive: impl Read + Seek, path: &Path) -> Result<Vec<String>, DataError> {
-    let unreadable = |error: ZipError| DataError::malformed(path, format!("not a readable .zip: {error}"));
-    let archive = ZipArchive::new(archive).map_err(unreadable)?;
-    archive.file_names().map(|name| Ok(name.map_err(unreadable)?.into_owned())).collect()
-}
-
-/// The names in an archive on the disk.
-fn names_of(path: &Path) -> Result<Vec<String>, DataError> {
-    let file = open_regular(path).map_err(DataError::io("read", path))?;
-    names(BufReader::new(file), path)
-}
-
-/// The alphabets of an archive: what [`Load::facts`] has listed for a plan is not listed again for its keys, but once.
-fn remembered_alphabets(
-    archive: &Published,
-    path: &Path,
-    contents: &DigestFile<'_>,
-) -> Result<BTreeSet<String>, DataError> {
-    let joined = |file: &mut File| {
-        let names = names(BufReader::new(file), path).map_err(|error| std::io::Error::other(error.to_string()))?;
-        Ok(alphabets(&listed(archive, &names)).into_iter().collect::<Vec<_>>().join("\n"))
-    };
-    match contents.fact(path, "alphabets", &joined) {
-        Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
-        // The error says what is wrong with the archive where it is read as such.
-        Err(_) => Ok(alphabets(&listed(archive, &names_of(path)?))),
-    }
-}
-
 impl Load for Omniglot {
     fn description(&self) -> &'static str {
         "Omniglot (B. M. Lake, R. Salakhutdinov and J. B. Tenenbaum, Human-level concept learning through probabilistic \
@@ -394,32 +267,6 @@ impl Load for Omniglot {
         access.images(done, encodings.len())?;
         Ok(Loaded { classes, ..Loaded::default() })
     }
-}
-
-/// The classes of all drawings, sorted.
-fn classes<'a>(drawings: impl Iterator<Item = &'a Drawing>) -> Vec<String> {
-    drawings.map(|drawing| drawing.class.clone()).collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-fn extract(
-    split: &'static str,
-    path: &Path,
-    bytes: &[u8],
-    drawings: &[Drawing],
-    classes: &[String],
-) -> Result<Vec<Encoding>, DataError> {
-    let unreadable = |error: String| DataError::malformed(path, format!("not a readable .zip: {error}"));
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| unreadable(error.to_string()))?;
-    let mut encodings = Vec::with_capacity(drawings.len());
-    for drawing in drawings {
-        let mut entry = archive.by_name(&drawing.entry).map_err(|error| unreadable(error.to_string()))?;
-        let mut bytes = Vec::new();
-        (&mut entry).take(DRAWING_AT_MOST).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
-        let label = classes.binary_search(&drawing.class).expect("every class is listed");
-        let label = i32::try_from(label).expect("fewer classes than drawings");
-        encodings.push(Encoding { split, label, entry: drawing.entry.clone(), bytes });
-    }
-    Ok(encodings)
 }
 
 #[cfg(test)]

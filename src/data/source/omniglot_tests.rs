@@ -1,7 +1,9 @@
 //! Archives of two alphabets: what is a drawing, what is left out, what is refused.
 
+use std::fs::File;
 use std::io::Write;
 
+use super::parts::SMALL2;
 use super::*;
 use simpipe_base::param::defaults;
 

@@ -315,7 +315,7 @@ fn read_claiming(
     options: &DecodeOptions,
     claim: &Claim<'_>,
 ) -> Result<(Vec<u8>, Digest), DecodeError> {
-    let unreadable = |error: std::io::Error| DecodeError::Unreadable(error.to_string());
+    let unreadable = |error: std::io::Error| DecodeError::of_file(&error);
     let length = reader.length(path).map_err(unreadable)?;
     claim.hold(length.min(options.most_bytes())).map_err(stopped)?;
     reader.read_with_digest(path, options.most_bytes()).map_err(unreadable)

@@ -7,7 +7,7 @@ use crate::source::SplitCounts;
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
 use simpipe_base::issue::Issue;
-use simpipe_base::suggest;
+use simpipe_base::split_name;
 
 simpipe_base::params! {
     /// Shares of the images.
@@ -65,7 +65,7 @@ impl ImageShares {
         let names: Vec<&str> = splits.keys().map(String::as_str).collect();
         for (at, name) in self.keep.iter().enumerate().filter(|(_, name)| !names.contains(&name.as_str())) {
             let message = format!("the source has no split `{name}`");
-            problems.push(problem(&format!("keep[{at}]"), message, suggest::help(name, &names)));
+            problems.push(problem(&format!("keep[{at}]"), message, split_name::help(name, &names)));
         }
         if !names.is_empty() && names.iter().all(|name| self.keep.iter().any(|kept| kept == name)) {
             let message = "every split of the source is kept, so nothing is divided".to_owned();

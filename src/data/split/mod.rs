@@ -23,6 +23,7 @@ use super::DataError;
 use super::source::{Example, SplitCounts};
 use simpipe_base::digest::Digest;
 use simpipe_base::issue::Issue;
+pub use simpipe_base::split_name::{TEST, TRAIN, VALIDATION};
 use simpipe_base::suggest;
 
 simpipe_base::choice! {
@@ -52,12 +53,8 @@ simpipe_base::choice! {
 /// The name of the column that holds the source's own splits.
 const SPLIT: &str = "split";
 
-/// What is trained on.
-pub const TRAIN: &str = "train";
-/// What choices are made on.
-pub const VALIDATION: &str = "validation";
-/// What is asked once.
-pub const TEST: &str = "test";
+/// The share of the images to hold out of training where nobody has said another.
+pub const HELD_OUT: f64 = 0.1;
 
 /// What is known of the images that are divided.
 #[derive(Debug, Clone, Copy, Default)]

@@ -6,6 +6,7 @@
 
 mod added;
 mod goals;
+mod measured;
 mod own;
 mod rungs;
 mod space;
@@ -111,6 +112,11 @@ pub(super) fn read(
         _ => {}
     }
     issues.is_empty().then(|| Draft { params, space: Space::new(dimensions), varied, goals, bounds, rungs })
+}
+
+/// What a sweep may do but probably should not.
+pub(super) fn warnings(experiment: &Experiment, catalog: &dyn Catalog, drafted: Drafted<'_>) -> Vec<Issue> {
+    measured::on_test(experiment, catalog, drafted)
 }
 
 /// The sweep of a whole graph: every value is tried on the whole of it.

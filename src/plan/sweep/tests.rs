@@ -190,6 +190,72 @@ fn metrics_are_those_that_the_graph_gives() {
     }
 }
 
+/// The warnings about choosing on the test split, as `line:column message`.
+fn chosen_on_test(warnings: &[Issue]) -> Vec<String> {
+    let about = warnings.iter().filter(|issue| issue.message.contains("on the split `test`"));
+    let said = |issue: &Issue| {
+        let (line, column) = issue.place.as_ref().map_or((0, 0), simpipe_base::source::Place::line_column);
+        format!("{line}:{column} {}", issue.message)
+    };
+    about.map(said).collect()
+}
+
+#[test]
+fn choosing_on_the_test_split_is_warned_of_at_its_line() {
+    let body = "\n[sweep.parameters]\n\"train.epochs\" = [1, 2]";
+    let said = |objective: &str, more: &str| {
+        let plan = plan(&format!("method = \"grid\"\n{objective}{body}\n{more}")).unwrap();
+        chosen_on_test(&plan.warnings)
+    };
+    for objective in ["match.map@r", "match.recall@5", "train.val_loss"] {
+        let warnings = said(&format!("objective = {objective:?}"), "");
+        assert_eq!(warnings.len(), 1, "{objective}: {warnings:?}");
+        let start = format!("4:13 trials are chosen by `{objective}` on the split `test`");
+        assert!(warnings[0].starts_with(&start), "{warnings:?}");
+    }
+    // Neither is measured on test images: one is of the training, one of queries from the training images.
+    for objective in ["train.loss", "calibrate.optimal.f1"] {
+        assert_eq!(said(&format!("objective = {objective:?}"), ""), [""; 0], "{objective}");
+    }
+    // A limit chooses too; of two objectives one is of the training.
+    let limit = "objective = \"train.loss\"\nconstraints = { \"match.recall@1\" = { min = 0.1 } }";
+    let warnings = said(limit, "");
+    assert!(warnings.len() == 1 && warnings[0].starts_with("5:17 "), "{warnings:?}");
+    let two = "objective = { \"match.map@r\" = \"maximize\", \"train.loss\" = \"minimize\" }";
+    let warnings = said(two, "");
+    assert!(warnings.len() == 1 && warnings[0].starts_with("4:15 "), "{warnings:?}");
+    // The same number of other images.
+    let held_out = "[dataset]\nsplit = { images = { validation = 0.3, keep = [\"test\"] } }\n\
+                    [sample-validation]\nsplit = \"validation\"";
+    assert_eq!(said("objective = \"match.map@r\"", held_out), [""; 0]);
+}
+
+#[test]
+fn shipped_sweeps_choose_on_images_held_out_of_training() {
+    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+    let mut sweeps = 0;
+    for entry in std::fs::read_dir(configs).unwrap() {
+        let path = entry.unwrap().path();
+        let experiment = spec::load(&path, &LoadOptions::default()).unwrap();
+        if experiment.sweep.is_none() {
+            continue;
+        }
+        let plan = Plan::build(experiment, registry::builtin()).unwrap();
+        assert_eq!(chosen_on_test(&plan.warnings), [""; 0], "{}", path.display());
+        sweeps += 1;
+    }
+    assert!(sweeps >= 2, "{sweeps} sweeps");
+    // The same sweep, with the evaluated images drawn from `test`.
+    let folder = tempfile::tempdir().unwrap();
+    let losses = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/sweep-losses.toml");
+    let path = folder.path().join("on-test.toml");
+    let text = format!("extends = {:?}\n[sample-held-out]\nsplit = \"test\"\n", losses.display().to_string());
+    std::fs::write(&path, text).unwrap();
+    let plan = Plan::build(spec::load(&path, &LoadOptions::default()).unwrap(), registry::builtin()).unwrap();
+    let warnings = chosen_on_test(&plan.warnings);
+    assert!(warnings.len() == 1 && warnings[0].contains("`evaluate.map@r`"), "{warnings:?}");
+}
+
 #[test]
 fn a_grid_knows_how_many_it_has_and_takes_no_endless_range() {
     let grid = |parameters: &str| {

@@ -54,7 +54,7 @@ const OWN: [(Known<'static>, Own); 12] = [
     (known("state", &["status"]), Own::State),
     (known("tag", &["tags", "pin"]), Own::Tag),
     (known("note", &["notes", "comment"]), Own::Note),
-    (known("started", &["date", "time", "begin"]), Own::Started),
+    (known("date", &["started", "time", "begin"]), Own::Started),
     (known("seed", &["random_state"]), Own::Seed),
     (known("seconds", &["took", "duration"]), Own::Seconds),
     (known("config", &["file"]), Own::Config),
@@ -86,9 +86,9 @@ impl UnknownField {
 }
 
 impl Own {
-    /// The field of a name; `date` is `started`.
+    /// The field of a name; `date` is `started` in JSON and in tables.
     pub(super) fn named(name: &str) -> Option<Self> {
-        let name = if name == "date" { "started" } else { name };
+        let name = if name == "started" { "date" } else { name };
         OWN.iter().find(|(known, _)| known.name == name).map(|(_, own)| *own)
     }
 

@@ -80,4 +80,7 @@ fn a_misspelt_field_is_asked_about() {
     assert_eq!(help("status"), "did you mean `state`?");
     assert!(help("temperature").starts_with("expected `run`, "), "{}", help("temperature"));
     assert_eq!((Own::named("date"), Own::named("status")), (Some(Own::Started), None));
+    // One name is told, that of the help; the one of JSON and of tables is accepted too.
+    assert!(help("temperature").contains("`date`") && !help("temperature").contains("`started`"));
+    assert_eq!((help("time").as_str(), Own::named("started")), ("did you mean `date`?", Some(Own::Started)));
 }

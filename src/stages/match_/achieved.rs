@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{JudgedQuery, Match};
+use super::Match;
+use super::judged::JudgedQuery;
 use simpipe_artifact::{Achieved, Calibration, Cutpoint};
 use simpipe_base::param;
 use simpipe_base::seed::Seed;
