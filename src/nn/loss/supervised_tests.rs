@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::tfs_tests::values;
 use super::*;
-use crate::layer::{Mode, TrainPass};
+use crate::layer::{Cx, Mode, TrainPass};
 use crate::ops::Numerics;
 use crate::parameters::Parameters;
 use simpipe_base::param;
