@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::{CheckpointSet, Found, Journal, Produced};
+use crate::{CheckpointSet, Found, Journal, Produced, RunStart};
+use simpipe_base::digest::Digest;
 use simpipe_base::fault::{ENOSPC, Fault, Faults, Op};
 use simpipe_base::fs::Verb;
 

@@ -1,6 +1,6 @@
 //! What gc keeps and removes, and that it is safe beside writers and readers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::{CheckpointSet, Found, Journal, Pin, Produced, RunStart};
+use crate::{CheckpointSet, Found, Journal, Pin, Produced, RunStart, RunState};
+use simpipe_base::digest::Digest;
 use simpipe_base::fault::{Fault, Faults};
 
 fn begin(store: &Store, run: &str, name: &str) -> Journal {
@@ -124,7 +125,7 @@ fn runs_without_a_journal_count_too() {
     publish(&store, "old", "old");
     let (name, sets) = ("a".to_owned(), BTreeMap::new());
     let keys = BTreeSet::from([key("old")]);
-    let old = RunReach { run: "1".to_owned(), name, group: None, state: crate::RunState::Done, keys, sets };
+    let old = RunReach { run: "1".to_owned(), name, group: None, state: RunState::Done, keys, sets };
     store.gc(&policy(1), std::slice::from_ref(&old)).unwrap();
     assert!(there(&store, "old"));
     run(&store, "2", "a", &["new"]);
