@@ -3,15 +3,17 @@
 //! An idx file starts with a magic number (`0x0801`: bytes in one dimension, `0x0803`: in three) and the length of
 //! each dimension, all 32-bit big-endian; then come the values (Y. LeCun, C. Cortes and C. Burges, 1998).
 
+mod layout;
+mod sets;
+
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
-
+use self::layout::{expect_layout, gunzip};
+use self::sets::{FASHION_MNIST, IdxFile, MNIST, Set, Split};
 use super::download::{Downloader, PATIENCE};
-use super::published::{Published, sha256, sha256_of_open, ways};
+use super::published::{sha256, sha256_of_open, ways};
 use super::reader::Reader;
 use super::{Access, DigestFile, Example, Load, Loaded, Place, Sink, SourceFacts, SplitCounts};
 use crate::{DataError, Mismatch};
@@ -26,8 +28,6 @@ const LABELS_MAGIC: u32 = 0x0801;
 const IMAGES_MAGIC: u32 = 0x0803;
 /// Images between two reports of progress.
 const REPORT: usize = 1000;
-/// Where Debian's package `dataset-fashion-mnist` puts its files.
-const DEBIAN: &str = "/usr/share/datasets/fashion-mnist";
 
 simpipe_base::params! {
     /// Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017).
@@ -45,113 +45,6 @@ simpipe_base::params! {
         /// The folder of the four `.gz` files, or of the files unpacked from them; downloaded if left out.
         #[aka("dir", "root", "folder", "data_dir", "directory", "data_root", "location", "file", "url")]
         path: Option<SpecPath> = None,
-    }
-}
-
-/// A gzipped idx file.
-#[derive(Debug, Clone)]
-struct IdxFile {
-    published: Published,
-    /// SHA-256 of what it decompresses to, where known.
-    content: Option<&'static str>,
-}
-
-/// Images and labels of a split.
-#[derive(Debug, Clone)]
-struct Split {
-    name: &'static str,
-    per_class: [usize; 10],
-    images: IdxFile,
-    labels: IdxFile,
-}
-
-/// What the two sets differ in.
-#[derive(Debug, Clone)]
-struct Set {
-    source: &'static str,
-    classes: [&'static str; 10],
-    splits: [Split; 2],
-    /// A folder that a system package may have filled.
-    packaged: Option<&'static str>,
-}
-
-const fn file(
-    base: &'static str,
-    name: &'static str,
-    bytes: u64,
-    sha256: &'static str,
-    content: Option<&'static str>,
-) -> IdxFile {
-    IdxFile { published: Published { name, base, bytes, sha256 }, content }
-}
-
-const TRAIN_IMAGES: &str = "train-images-idx3-ubyte.gz";
-const TRAIN_LABELS: &str = "train-labels-idx1-ubyte.gz";
-const TEST_IMAGES: &str = "t10k-images-idx3-ubyte.gz";
-const TEST_LABELS: &str = "t10k-labels-idx1-ubyte.gz";
-
-const ZALANDO: &str = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/";
-const CVDF: &str = "https://storage.googleapis.com/cvdf-datasets/mnist/";
-
-#[rustfmt::skip]
-const FASHION_MNIST: Set = Set {
-    source: "fashion-mnist",
-    classes: [
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-    ],
-    splits: [
-        Split {
-            name: "train",
-            per_class: [6000; 10],
-            images: file(ZALANDO, TRAIN_IMAGES, 26_421_880,
-                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-                Some("c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888")),
-            labels: file(ZALANDO, TRAIN_LABELS, 29_515,
-                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-                Some("bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9")),
-        },
-        Split {
-            name: "test",
-            per_class: [1000; 10],
-            images: file(ZALANDO, TEST_IMAGES, 4_422_102,
-                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-                Some("5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b")),
-            labels: file(ZALANDO, TEST_LABELS, 5148,
-                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-                Some("0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34")),
-        },
-    ],
-    packaged: Some(DEBIAN),
-};
-
-#[rustfmt::skip]
-const MNIST: Set = Set {
-    source: "mnist",
-    classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
-    splits: [
-        Split {
-            name: "train",
-            per_class: [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
-            images: file(CVDF, TRAIN_IMAGES, 9_912_422,
-                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", None),
-            labels: file(CVDF, TRAIN_LABELS, 28_881,
-                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", None),
-        },
-        Split {
-            name: "test",
-            per_class: [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
-            images: file(CVDF, TEST_IMAGES, 1_648_877,
-                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", None),
-            labels: file(CVDF, TEST_LABELS, 4542,
-                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", None),
-        },
-    ],
-    packaged: None,
-};
-
-impl Split {
-    fn count(&self) -> usize {
-        self.per_class.iter().sum()
     }
 }
 
@@ -320,37 +213,6 @@ impl Set {
             downloader.fetch(&file.published, file.published.base)?;
         }
         Ok(folder)
-    }
-}
-
-fn gunzip(path: &Path, bytes: &[u8], expected: usize) -> Result<Vec<u8>, DataError> {
-    let unreadable = |error| DataError::malformed(path, format!("not a whole gzip file: {error}"));
-    read_at_most(MultiGzDecoder::new(bytes), expected).map_err(unreadable)
-}
-
-/// One byte more than expected is enough to tell that there is too much.
-fn read_at_most(from: impl Read, expected: usize) -> std::io::Result<Vec<u8>> {
-    let mut content = Vec::with_capacity(expected);
-    from.take(expected as u64 + 1).read_to_end(&mut content)?;
-    Ok(content)
-}
-
-/// Checks magic number, dimensions and length.
-fn expect_layout(path: &Path, content: &[u8], header: &[u32], expected: usize) -> Result<(), DataError> {
-    let wanted: Vec<u8> = header.iter().flat_map(|number| number.to_be_bytes()).collect();
-    if !content.starts_with(&wanted) {
-        let found: Vec<u32> = content
-            .chunks_exact(4)
-            .take(header.len())
-            .map(|bytes| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-            .collect();
-        let reason = format!("not the idx header that is expected: {header:?} (magic number, sizes), found {found:?}");
-        return Err(DataError::malformed(path, reason));
-    }
-    match content.len() {
-        length if length == expected => Ok(()),
-        length if length > expected => Err(DataError::malformed(path, format!("longer than {expected} bytes"))),
-        length => Err(DataError::malformed(path, format!("cut short: {length} of {expected} bytes"))),
     }
 }
 

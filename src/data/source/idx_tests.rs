@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::sets::{TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, file};
 use super::*;
 
 fn gzip(content: &[u8], level: u32) -> Vec<u8> {
