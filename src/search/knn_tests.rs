@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::preselection::MOST_EXCLUDED;
 use super::*;
 
 /// The definition: all distances, sorted.
