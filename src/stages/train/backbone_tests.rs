@@ -7,6 +7,7 @@ use serde_json::json;
 use super::tests::{infer, params, samples};
 use super::*;
 use simpipe_artifact::{NewTensor, Numbers, tensor_file};
+use simpipe_base::param;
 
 /// The tensors of torchvision's MobileNet-v2 with its classifier, as the golden file lists them.
 fn mobile() -> Vec<(String, Vec<usize>)> {

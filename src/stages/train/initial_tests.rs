@@ -7,6 +7,7 @@ use serde_json::json;
 use super::tests::{Lab, infer, params, samples};
 use super::*;
 use simpipe_artifact::{Weights, tensor_file};
+use simpipe_base::param;
 use simpipe_nn::interchange::TorchModel;
 
 /// `params` with the weights of a file, and more.

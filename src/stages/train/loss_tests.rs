@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::tests::{Lab, infer, params, samples};
 use super::*;
+use simpipe_base::param;
 
 fn with(loss: Json, views: usize) -> TrainParams {
     let augment = param::from_json(&json!(["horizontal-flip"])).unwrap();

@@ -19,6 +19,7 @@ use simpipe_artifact::{
     Distance, Embeddings, EmbeddingsInfo, ExamplesWriter, History, Image, ImageShape, ModelFile, SamplerFile, Samples,
     Weights, read_json, write_json,
 };
+use simpipe_base::param;
 use simpipe_base::seed::Seed;
 use simpipe_stage::{Checkpoints, CtxParts, Progress, SamplesFacts};
 
