@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::report::{Side, estimated};
 use super::run::Run;
+use super::side::Side;
 use simpipe_artifact::{ComparedHeadline, ComparedValue, Estimate, read_json};
 
 /// Figures that stand for a run without a report, the first that it has.
@@ -56,10 +56,10 @@ pub(super) fn headline(side: &Side) -> Option<ComparedHeadline> {
         return Some(of(told.choice(), ComparedValue { value, low, high }));
     }
     let said = side.members.iter().find_map(|(_, member)| told(member)).map(|told| told.choice());
-    let said = said.and_then(|choice| Some((estimated(run, &choice.metric)?, choice)));
+    let said = said.and_then(|choice| Some((run.estimated(&choice.metric)?, choice)));
     let found = said.or_else(|| {
         let choice = counted(&run.measuring(), &run.record.metrics)?;
-        Some((estimated(run, &choice.metric)?, choice))
+        Some((run.estimated(&choice.metric)?, choice))
     });
     found.map(|(value, choice)| of(choice, value))
 }

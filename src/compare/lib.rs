@@ -13,6 +13,7 @@ mod pair;
 mod queries;
 mod report;
 mod run;
+mod side;
 mod verdict;
 
 pub use changes::{FieldChange, field_changes};
@@ -22,8 +23,9 @@ pub use flips::{Flip, Flips};
 pub use measured::Measured;
 pub use pair::Unpaired;
 pub use queries::{Queries, QueryColumn};
-pub use report::{FlippedImages, Side, report};
+pub use report::{FlippedImages, report};
 pub use run::{Run, RunName};
+pub use side::Side;
 pub use simpipe_artifact::Verdict;
 pub use verdict::{Comparison, Judged, RunVerdict, compare, judgeable};
 

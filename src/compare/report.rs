@@ -9,26 +9,18 @@ use super::flips::flips;
 use super::headline::{headline, indexed};
 use super::measured::Measured;
 use super::run::{Run, RunName};
+use super::side::Side;
 use super::verdict::judgeable;
 use super::{Flips, LEVEL};
 use simpipe_artifact::{
     ArtifactError, ComparedCurve, ComparedDifference, ComparedField, ComparedFlip, ComparedFlips, ComparedMetric,
-    ComparedRun, ComparedValue, ComparisonReport, History, Image,
+    ComparedRun, ComparisonReport, History, Image,
 };
 
 /// Points of a curve at most: more than a picture shows.
 const MOST_POINTS: usize = 400;
 /// Flipped queries of a stage whose images are read, half of them fixed and half broken where there are as many.
 const MOST_IMAGES: usize = 24;
-
-/// A run, or a group with its runs.
-#[derive(Debug)]
-pub struct Side {
-    /// The run, or the group.
-    pub measured: Measured,
-    /// The runs of a group with their seeds, as far as they are there.
-    pub members: Vec<(u64, Run)>,
-}
 
 /// Images of flipped queries, by stage and query.
 pub type FlippedImages = BTreeMap<(String, u64), Image>;
@@ -129,18 +121,10 @@ fn metrics(sides: &[Side]) -> Vec<ComparedMetric> {
             higher = change.better.map(|better| better == Better::Higher);
             differences.push(Some(difference(change)));
         }
-        let values = sides.iter().map(|side| estimated(&side.measured.run, name)).collect();
+        let values = sides.iter().map(|side| side.measured.run.estimated(name)).collect();
         metrics.push(ComparedMetric { name: name.to_owned(), higher_is_better: higher, values, differences });
     }
     metrics
-}
-
-/// A number of a run with its own interval: of a group that over seeds, else that over queries.
-pub(super) fn estimated(run: &Run, name: &str) -> Option<ComparedValue> {
-    let record = &run.record;
-    let own = || ["low", "high"].map(|end| record.metrics.get(&format!("{name}.{end}")).copied());
-    let [low, high] = if record.is_group() { record.t_interval(name) } else { own() };
-    Some(ComparedValue { value: *record.metrics.get(name)?, low, high })
 }
 
 fn difference(change: MetricChange) -> ComparedDifference {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use simpipe_artifact::{ArtifactError, Images};
+use simpipe_artifact::{ArtifactError, ComparedValue, Images};
 use simpipe_base::fs;
 use simpipe_runner::{RunError, RunRecord, StageRecord};
 use simpipe_store::Store;
@@ -56,6 +56,14 @@ impl Run {
         // A group lists a stage once for each seed.
         ids.dedup();
         ids
+    }
+
+    /// A number with its own interval: of a group that over seeds, else that over queries.
+    pub(super) fn estimated(&self, name: &str) -> Option<ComparedValue> {
+        let record = &self.record;
+        let own = || ["low", "high"].map(|end| record.metrics.get(&format!("{name}.{end}")).copied());
+        let [low, high] = if record.is_group() { record.t_interval(name) } else { own() };
+        Some(ComparedValue { value: *record.metrics.get(name)?, low, high })
     }
 
     /// A file of a stage, with the very bytes that the run left; `None` if it left none of this name.
