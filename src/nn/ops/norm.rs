@@ -73,7 +73,7 @@ impl Tail {
     }
 
     /// What it makes of a map by operations of their own.
-    fn forward(self, x: Tensor<4>) -> Tensor<4> {
+    pub(super) fn forward(self, x: Tensor<4>) -> Tensor<4> {
         let x = activate(x, self.act);
         let x = match self.shortcut {
             Some(Shortcut { map, relu: true }) => activation::relu(x + map),
