@@ -22,6 +22,9 @@ use simpipe_kernel::After;
 pub(crate) struct Folded {
     lists: BTreeMap<String, Vec<(usize, Step)>>,
     device: Device,
+    /// Whether kernels of our own compute what they know of these layers. Whatever stands beside an example, they give it the
+    /// same bits.
+    is_ours: bool,
     /// Numbers of the largest map of one image.
     largest: usize,
 }
@@ -41,7 +44,12 @@ impl Folded {
         };
         let sizes = walked.lists.iter().flat_map(|list| &list.inputs).map(FeatureShape::size);
         let largest = if is_ours { sizes.max().unwrap_or(1) } else { 1 };
-        Self { lists: walked.lists.iter().map(fold).collect(), device: device.clone(), largest }
+        Self { lists: walked.lists.iter().map(fold).collect(), device: device.clone(), is_ours, largest }
+    }
+
+    /// Whether only layers that are computed as they are need a batch of one size for an example's bits to be the same.
+    pub(crate) const fn fills_layers(&self) -> bool {
+        self.is_ours
     }
 
     /// Images that are best computed at a time, a power of two up to `most`: their maps stay in caches, and weights are not
@@ -64,6 +72,7 @@ impl Folded {
     /// The same between maps; `sum` is the other way of a residual and what follows the sum.
     fn steps(&self, layers: &[LayerSpec], flow: Flow, sum: Option<(Map, After)>, cx: &mut Cx<'_>) -> Flow {
         let (mut flow, mut sum) = (flow, sum);
+        let (count, fewest) = (flow.shape()[0], cx.fewest());
         let steps = &self.lists[cx.place().path()];
         for (number, (first, step)) in steps.iter().enumerate() {
             let taken = if number + 1 == steps.len() && step.is_open() { sum.take() } else { None };
@@ -71,17 +80,19 @@ impl Folded {
             flow = profile::within(
                 || path.path().to_owned(),
                 || match step {
-                    Step::Layer(at) => Flow::of(cx.one(layers, *at, flow.into_features(&self.device))),
+                    // What it gives stays filled up until a kernel takes it, so that the next layer finds it as it was left.
+                    Step::Layer(at) => Flow::of(cx.one(layers, *at, flow.filled(fewest, &self.device))),
                     Step::Residual(at, after) => match &layers[*at] {
                         LayerSpec::Residual(residual) => {
-                            Flow::Map(self.residual(residual, *after, flow, &mut cx.of(layers, *at)))
+                            Flow::Map(self.residual(residual, *after, flow.first(count), &mut cx.of(layers, *at)))
                         }
                         _ => unreachable!("the step is of a residual"),
                     },
-                    _ => Flow::Map(step.measured(flow, taken.as_ref())),
+                    _ => Flow::Map(step.measured(flow.first(count), taken.as_ref())),
                 },
             );
         }
+        let flow = flow.first(count);
         match sum {
             Some(sum) => Flow::Map(step::sum(flow.into_map(), &sum)),
             None => flow,
