@@ -188,10 +188,10 @@ impl Asker {
         verdict.map_or(self.unknown(), |verdict| self.class(verdict.label))
     }
 
-    /// Whether the calibration knows how probable a label is.
+    /// How probable it is that an answer's label is right, where the calibration knows that.
     #[must_use]
-    pub fn knows_probability(&self) -> bool {
-        self.judge.knows_probability()
+    pub fn probability(&self, answer: &Answer) -> Option<f64> {
+        self.judge.probability(answer)
     }
 
     /// The answers to images of the network's shape, in their order; `names` are what errors call them.
