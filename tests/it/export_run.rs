@@ -281,6 +281,18 @@ fn embeddings_are_read_by_numpy_and_the_projector_gets_all_that_it_names() {
         assert!(config.contains(&format!("_path: \"embed-validation/{name}\"")), "{config}");
         assert!(Path::new(&folder).join("embed-validation").join(name).is_file());
     }
+    // 200 pictures of 48 pixels in 15 rows and columns, and white behind the last.
+    assert_eq!((rows.len(), config.matches("    single_image_dim: 48\n").count()), (200, 4), "{config}");
+    let sprite = image::open(Path::new(&folder).join("embed-validation/sprite.png")).unwrap().into_rgb8();
+    assert_eq!(sprite.dimensions(), (15 * 48, 15 * 48));
+    let images =
+        simpipe_artifact::Examples::read_images(&dir.join("dataset/examples.parquet"), &rows.example_id).unwrap();
+    for (image, place) in images.iter().zip(0..) {
+        let corner = |at: u32| sprite.get_pixel(place % 15 * 48 + at, place / 15 * 48 + at).0;
+        let pixel = |at: usize| image.pixels[(at * 32 + at) * 3..][..3].to_vec();
+        assert_eq!([corner(0).to_vec(), corner(47).to_vec()], [pixel(0), pixel(31)], "picture {place}");
+    }
+    assert!((200..225).all(|place| sprite.get_pixel(place % 15 * 48 + 24, place / 15 * 48 + 24).0 == [255; 3]));
     assert_eq!(report["vectors"], rows.len() + 200, "both stages `embed`");
     let lines = |name: &str| std::fs::read_to_string(Path::new(&folder).join("embed-validation").join(name)).unwrap();
     assert_eq!(
