@@ -60,7 +60,8 @@ impl Folded {
         1 << fitting.ilog2()
     }
 
-    /// Computes a list of layers, and the sum that it ends in, if it does; `cx` is the list's.
+    /// Computes a list of layers, and the sum that it ends in, if it does; `cx` is the list's. Behind what it gives may come copies
+    /// of the first example, where it is not a sum.
     pub(crate) fn forward(&self, layers: &[LayerSpec], x: Features, sum: Option<Sum<'_>>, cx: &mut Cx<'_>) -> Features {
         let y = self.steps(layers, Flow::of(x), None, cx).into_features(&self.device);
         match sum {
@@ -80,6 +81,10 @@ impl Folded {
             flow = profile::within(
                 || path.path().to_owned(),
                 || match step {
+                    // Those inside it are filled up each by itself.
+                    Step::Layer(at) if layers[*at].as_dyn().only_holds_layers() => {
+                        Flow::of(cx.one(layers, *at, flow.first(count).into_features(&self.device)))
+                    }
                     // What it gives stays filled up until a kernel takes it, so that the next layer finds it as it was left.
                     Step::Layer(at) => Flow::of(cx.one(layers, *at, flow.filled(fewest, &self.device))),
                     Step::Residual(at, after) => match &layers[*at] {
@@ -92,9 +97,8 @@ impl Folded {
                 },
             );
         }
-        let flow = flow.first(count);
         match sum {
-            Some(sum) => Flow::Map(step::sum(flow.into_map(), &sum)),
+            Some(sum) => Flow::Map(step::sum(flow.first(count).into_map(), &sum)),
             None => flow,
         }
     }
@@ -105,8 +109,8 @@ impl Folded {
         let other = if residual.shortcut.is_empty() {
             map.clone()
         } else {
-            let flow = Flow::Map(map.clone());
-            self.steps(&residual.shortcut, flow, None, &mut cx.inside(&Residual::SHORTCUT)).into_map()
+            let (flow, count) = (Flow::Map(map.clone()), map.shape[0]);
+            self.steps(&residual.shortcut, flow, None, &mut cx.inside(&Residual::SHORTCUT)).first(count).into_map()
         };
         let sum = Some((other, after));
         self.steps(&residual.body, Flow::Map(map), sum, &mut cx.inside(&Residual::BODY)).into_map()
