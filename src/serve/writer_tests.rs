@@ -9,7 +9,7 @@ use crate::collection::Searching;
 use crate::files::draft;
 use crate::log::{self, Origin};
 use simpipe_artifact::{Distance, IndexRows};
-use simpipe_base::fault::{EIO, Fault, Faults};
+use simpipe_base::fault::{EIO, ENOSPC, Fault, Faults};
 use simpipe_base::fs::Verb;
 use simpipe_search::Search;
 
@@ -196,6 +196,30 @@ fn an_answer_comes_once_the_disk_has_what_it_says() {
     assert_eq!(index.read().unwrap().counts(), (2, 0));
     drop(writer);
     let (_, index) = served.restart(SLACK);
+    assert_eq!(index.read().unwrap().counts(), (2, 0));
+}
+
+#[test]
+fn a_shorter_log_that_finds_no_room_is_tried_again_once_the_long_one_has_grown() {
+    let served = Served::in_memory();
+    let (writer, index) = served.start(2).unwrap();
+    let faults = Faults::below(&draft(served.folder.path()), Fault::NoRoom(ENOSPC));
+    for _ in 0..10 {
+        served.ask(&writer, add(&[("c", "dog")])).unwrap();
+        served.ask(&writer, Wish::Delete("c".into())).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    let tried = faults.trace().len();
+    assert!((1..=10).contains(&tried), "{tried} times, behind every second change at most");
+    drop(faults);
+    let long = std::fs::metadata(served.log()).unwrap().len();
+    let began = Instant::now();
+    while std::fs::metadata(served.log()).unwrap().len() >= long {
+        served.ask(&writer, add(&[("c", "dog")])).unwrap();
+        served.ask(&writer, Wish::Delete("c".into())).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(30), "there is room again");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     assert_eq!(index.read().unwrap().counts(), (2, 0));
 }
 
