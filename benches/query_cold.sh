@@ -8,6 +8,8 @@
 #   SIMPIPE=FILE ...                   the program; else target/release/simpipe, which is built
 #   PYTHONS="a/bin/python b/bin/python" ...   Pythons whose imports are timed, as far as they have the packages;
 #                                      else those that benches/compare.sh and benches/serve.sh have made, and python3
+#   BOUNDS=1 ...                       fail where one image takes over 150 ms, or 1,000 images over 1.25 of the stages' time;
+#                                      0.333 on a machine of a third of the speed
 #   RESULTS=FOLDER ...                 where the lines are kept
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,4 +20,4 @@ mkdir -p "$(dirname "$results")"
 pythons=${PYTHONS:-target/peers/*/bin/python python3}
 # shellcheck disable=SC2086
 python3 benches/peers/query_cold.py "${SIMPIPE:-target/release/simpipe}" "$home" $pythons | tee "$results" >&2
-python3 benches/peers/query_table.py "$results"
+python3 benches/peers/query_table.py "$results" ${BOUNDS:+"$BOUNDS"}

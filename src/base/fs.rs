@@ -307,6 +307,25 @@ pub fn append(mut file: &File, path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)
 }
 
+/// Makes bytes durable that were appended to an open file.
+///
+/// # Errors
+/// Nothing is then known of what is on the disk.
+pub fn sync_appended(file: &File, path: &Path) -> io::Result<()> {
+    before(Verb::Sync, path, path)?;
+    file.sync_data()
+}
+
+/// Cuts off what lies behind the first bytes of an open file, for good.
+///
+/// # Errors
+/// It may then be there or not.
+pub fn cut(file: &File, path: &Path, length: u64) -> io::Result<()> {
+    before(Verb::Create, path, path)?;
+    file.set_len(length)?;
+    file.sync_all()
+}
+
 /// Makes a file read-only.
 ///
 /// # Errors

@@ -138,7 +138,7 @@ impl Lines {
                 let of = stage.as_ref().map(|stage| format!("{stage}: ")).unwrap_or_default();
                 self.warn(&format!("{of}{message}"));
             }
-            Event::StageFinished { stage, outcome, seconds, error } => {
+            Event::StageFinished { stage, outcome, seconds, error, .. } => {
                 self.finished(stage, *outcome, *seconds, error.as_deref());
             }
             Event::RunFinished { .. } => {

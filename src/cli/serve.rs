@@ -208,3 +208,28 @@ fn say(
     }
     Ok(out.flush()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        args: ServeArgs,
+    }
+
+    #[test]
+    fn other_machines_reach_a_server_only_where_that_is_wished_and_a_token_guards_it() {
+        let given = |more: &[&str]| Only::parse_from([&["serve", "latest"][..], more].concat()).args;
+        let usual = given(&[]);
+        assert!(usual.listen.ip().is_loopback() && usual.host.is_empty(), "{usual:?}");
+        assert!(refuse_unguarded(&usual, false).is_ok());
+        for address in ["0.0.0.0:8350", "[::]:0", "[::ffff:192.0.2.1]:0"] {
+            let wide = given(&["--listen", address]);
+            assert!(refuse_unguarded(&wide, false).is_err() && refuse_unguarded(&wide, true).is_ok(), "{address}");
+        }
+    }
+}

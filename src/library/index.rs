@@ -110,7 +110,7 @@ impl Index {
             label: self.asker.label(answer).to_owned(),
             accepted: answer.accepted,
             distance: answer.verdict.map(|verdict| verdict.distance),
-            probability: self.asker.knows_probability().then_some(answer.probability),
+            probability: self.asker.probability(answer),
             neighbours: answer.neighbours.iter().map(neighbour).collect(),
         }
     }

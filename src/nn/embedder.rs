@@ -40,7 +40,7 @@ impl<'a> Embedder<'a> {
     /// If `pixels` is not a whole number of images.
     #[must_use]
     pub fn embed_few(&self, pixels: &[u8]) -> Vec<f32> {
-        self.embed_all(pixels, Self::computed)
+        self.embed_all(pixels, |own, batch, count| own.computed(batch, count, 0))
     }
 
     fn embed_all(&self, pixels: &[u8], embed: impl Fn(&Self, &[u8], usize) -> Vec<f32>) -> Vec<f32> {
@@ -49,8 +49,12 @@ impl<'a> Embedder<'a> {
         pixels.chunks(EMBED_BATCH * image).flat_map(|batch| embed(self, batch, batch.len() / image)).collect()
     }
 
-    /// Every batch has the same size, for a matrix product of fewer rows may sum in another order.
+    /// Each layer that no kernel of ours computes gets batches of one size, for a matrix product of fewer rows may sum in another
+    /// order. Where there are no such kernels, the images themselves are filled up.
     fn filled(&self, batch: &[u8], count: usize) -> Vec<f32> {
+        if self.folded.fills_layers() {
+            return self.computed(batch, count, self.folded.images_at_once(EMBED_BATCH));
+        }
         let image = batch.len() / count.max(1);
         let mut padded = Vec::new();
         let batch = if count == EMBED_BATCH {
@@ -60,24 +64,25 @@ impl<'a> Embedder<'a> {
             padded.resize(EMBED_BATCH * image, 0);
             &padded
         };
-        self.computed(batch, count)
+        self.computed(batch, count, 0)
     }
 
-    /// The embeddings of the first `count` images of a batch, in parts whose maps stay in caches.
-    fn computed(&self, batch: &[u8], count: usize) -> Vec<f32> {
+    /// The embeddings of the first `count` images of a batch, in parts whose maps stay in caches; `fewest`: how many examples a
+    /// layer without a kernel gets at least.
+    fn computed(&self, batch: &[u8], count: usize, fewest: usize) -> Vec<f32> {
         let image = self.network.input().bytes();
         let part = self.folded.images_at_once(EMBED_BATCH) * image;
         // A part of which no image counts is left out.
         let wanted = (count * image).div_ceil(part.max(1)) * part;
         let parts = batch[..batch.len().min(wanted)].chunks(part.max(1));
-        let mut values: Vec<f32> = parts.flat_map(|part| self.part(part)).collect();
+        let mut values: Vec<f32> = parts.flat_map(|part| self.part(part, fewest)).collect();
         values.truncate(count * self.network.dim());
         values
     }
 
-    fn part(&self, pixels: &[u8]) -> Vec<f32> {
+    fn part(&self, pixels: &[u8], fewest: usize) -> Vec<f32> {
         let pixels = self.network.input().tensor(pixels, self.network.device());
-        let embeddings = self.network.forward(self.network.parameters(), pixels, Mode::Folded(&self.folded));
+        let embeddings = self.network.forward(self.network.parameters(), pixels, Mode::Folded(&self.folded, fewest));
         embeddings.into_data().try_into_vec::<f32>().expect("tensors are f32")
     }
 }
@@ -290,6 +295,29 @@ mod tests {
                     pixels.chunks(count * 18 * 18 * 3).flat_map(|few| fast.embedder().embed_few(few)).collect();
                 let off = few.iter().zip(&found).fold(0f32, |most, (a, b)| most.max((a - b).abs()));
                 assert!(few.len() == found.len() && off < 2e-6, "network {at} by {count}: {off}");
+            }
+        }
+    }
+
+    /// A whole batch is not filled up, so it shows which bits an image has.
+    #[test]
+    fn an_image_has_the_same_bits_in_any_batch() {
+        let image = 18 * 18 * 3;
+        let pixels: Vec<u8> =
+            (0..EMBED_BATCH * image).map(|at| u8::try_from((at * 7919 + at / 5) % 256).unwrap()).collect();
+        let [first, .., last] = lists();
+        let others = [(first, Numerics::Exact), (last, Numerics::Bf16)];
+        let all = lists().into_iter().map(|layers| (layers, Numerics::Fast)).chain(others);
+        for (at, (layers, numerics)) in all.enumerate() {
+            let network = network(layers, [18, 18, 3]).with_numerics(numerics);
+            let embedder = network.embedder();
+            let bits = |pixels: &[u8]| embedder.embed(pixels).into_iter().map(f32::to_bits).collect::<Vec<u32>>();
+            let whole = bits(&pixels);
+            for count in [1, 8, 37] {
+                for begin in [0, EMBED_BATCH - count] {
+                    let found = bits(&pixels[begin * image..(begin + count) * image]);
+                    assert_eq!(found, whole[begin * 6..(begin + count) * 6], "network {at}: {count} from {begin}");
+                }
             }
         }
     }

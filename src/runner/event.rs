@@ -1,5 +1,6 @@
 //! Events: the only contract between a run and whoever shows it. Emits and draws nothing itself.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -75,6 +76,9 @@ pub enum Event {
         outcome: Outcome,
         /// How long it took in this run.
         seconds: f64,
+        /// How long parts of the work took, in this run or when it was done, in seconds, where the stage tells them.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        timings: BTreeMap<String, f64>,
         /// Why it failed or was skipped.
         error: Option<String>,
     },

@@ -210,6 +210,7 @@ impl Run<'_> {
             stage: record.id.clone(),
             outcome: record.outcome,
             seconds: record.seconds,
+            timings: record.timings.clone(),
             error: failure.or_else(|| record.skipped.clone()),
         });
     }

@@ -47,10 +47,10 @@ impl Judge {
         kept.max(self.matcher.k())
     }
 
-    /// Whether the calibration knows how probable a label is.
+    /// How probable it is that an answer's label is right, where the calibration knows that.
     #[must_use]
-    pub fn knows_probability(&self) -> bool {
-        !self.probability.knots().is_empty()
+    pub fn probability(&self, answer: &Answer) -> Option<f64> {
+        (!self.probability.knots().is_empty()).then_some(answer.probability)
     }
 
     /// The answer to a query with these neighbours, nearest first, of which `kept` are told.
@@ -153,6 +153,18 @@ mod tests {
         }
         let none = judge(Matcher::Nearest, 0.3).answer(&index(), &[], 2);
         assert_eq!((none.verdict, none.accepted, none.probability, none.neighbours.len()), (None, false, 0.0, 0));
+    }
+
+    #[test]
+    fn a_probability_that_was_not_calibrated_is_none() {
+        let near = hits(&[0.25, 0.5, 0.75]);
+        let (calibrated, not) = (
+            judge(Matcher::Nearest, 0.3),
+            Judge::new(Matcher::Nearest, Distance::Euclidean, 0.3, Isotonic::of(Vec::new(), Distance::Euclidean)),
+        );
+        assert_eq!(calibrated.probability(&calibrated.answer(&index(), &near, 2)), Some(0.75));
+        let answer = not.answer(&index(), &near, 2);
+        assert_eq!((answer.accepted, not.probability(&answer)), (true, None), "and not 0, which would be a doubt");
     }
 
     #[test]

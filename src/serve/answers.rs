@@ -65,7 +65,7 @@ pub(super) fn answered(name: &str, found: &Found, asker: &Asker, index: &Collect
         label: believed.map_or(asker.unknown(), |verdict| index.class(verdict.label)).to_owned(),
         accepted: answer.accepted,
         distance: answer.verdict.map(|verdict| verdict.distance),
-        probability: asker.knows_probability().then_some(answer.probability),
+        probability: asker.probability(answer),
         neighbours: answer.neighbours.iter().zip(&found.rows).map(near).collect(),
     }
 }

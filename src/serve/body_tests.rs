@@ -1,3 +1,5 @@
+use futures_util::{StreamExt as _, stream};
+
 use super::*;
 use crate::limits::Budget;
 
@@ -72,6 +74,20 @@ fn what_holds_no_images_is_refused_with_a_reason() {
     }
     let long = format!("{{\"image\": \"{}\"}}", "A".repeat(1400));
     assert!(of("application/json", &long).unwrap_err().same_kind(&Problem::too_large("")), "no memory for it, ever");
+}
+
+#[test]
+fn a_body_that_does_not_come_to_its_end_is_given_up() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let budget = Budget::new(1000);
+    let mut claim = budget.claim();
+    let begun = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(b"half of it")) });
+    let body = Body::from_stream(begun.chain(stream::pending()));
+    let limits = BodyLimits { bytes: 100, time: Duration::from_millis(10) };
+    let problem = runtime.block_on(read(&HeaderMap::new(), body, limits, &mut claim)).unwrap_err();
+    assert!(problem.same_kind(&Problem::slow("")), "{problem:?}");
+    drop(claim);
+    assert_eq!(budget.taken(), 0, "what has come is let go");
 }
 
 #[test]

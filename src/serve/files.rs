@@ -52,7 +52,7 @@ impl Files {
         fs::remove_file(&draft(folder)).map_err(io("remove", &path))?;
         let file = fs::open_to_append(&path).map_err(io("open", &path))?;
         if replay.torn > 0 {
-            file.set_len(replay.length).and_then(|()| file.sync_all()).map_err(io("cut off the torn end of", &path))?;
+            fs::cut(&file, &path, replay.length).map_err(io("cut off the torn end of", &path))?;
         }
         if replay.length == 0 {
             let head = log::head(origin);
@@ -88,14 +88,14 @@ impl Files {
     /// Appends changes and makes them durable. What an append that failed has left is cut off again.
     pub(super) fn append(&mut self, changes: &[Change]) -> Result<(), Unwritten> {
         let (path, frame) = (self.path(), log::frame_of(changes));
-        match fs::append(&self.log, &path, &frame).and_then(|()| self.log.sync_data()) {
+        match fs::append(&self.log, &path, &frame).and_then(|()| fs::sync_appended(&self.log, &path)) {
             Ok(()) => {
                 self.length += frame.len() as u64;
                 self.changes += changes.len();
                 Ok(())
             }
             Err(error) => {
-                let whole = self.log.set_len(self.length).and_then(|()| self.log.sync_data()).is_ok();
+                let whole = fs::cut(&self.log, &path, self.length).is_ok();
                 Err(Unwritten { words: format!("can't write the log: {error}"), whole })
             }
         }

@@ -62,7 +62,7 @@ impl Writer {
         let (sender, receiver) = mpsc::unbounded_channel();
         let own = sender.downgrade();
         let work = move || {
-            Work { files, index, own, slack, since: None, broken: None }.run(receiver);
+            Work { files, index, own, slack, since: None, failed_at: None, broken: None }.run(receiver);
         };
         std::thread::Builder::new().name("served-log".to_owned()).spawn(work)?;
         Ok(Self(sender))
@@ -85,6 +85,8 @@ struct Work {
     slack: usize,
     /// What was changed since a shorter log was begun; `None` while none is being written.
     since: Option<Vec<Change>>,
+    /// Changes that the log had when no shorter one could be written: what the disk refuses is not tried again at once.
+    failed_at: Option<usize>,
     /// Why nothing can be written any more.
     broken: Option<String>,
 }
@@ -147,7 +149,8 @@ impl Work {
     /// Has the log written anew, in a thread of its own, where it holds far more than it need.
     fn compact_if_long(&mut self) {
         let fewest = self.read().counts().1 + self.read().beside().gone.len();
-        if self.since.is_some() || self.broken.is_some() || self.files.changes() <= 2 * fewest + self.slack {
+        let most = (2 * fewest).max(self.failed_at.unwrap_or(0)) + self.slack;
+        if self.since.is_some() || self.broken.is_some() || self.files.changes() <= most {
             return;
         }
         // Nobody is left to wish for anything: then nothing is gained by it.
@@ -170,6 +173,7 @@ impl Work {
             show(&self.index, index);
             Ok(())
         });
+        self.failed_at = replaced.is_err().then(|| self.files.changes());
         match replaced {
             Ok(()) => tracing::info!("wrote the log anew: {} changes", self.files.changes()),
             // The long one says the same.

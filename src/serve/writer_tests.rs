@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::RwLock;
@@ -8,6 +9,8 @@ use crate::collection::Searching;
 use crate::files::draft;
 use crate::log::{self, Origin};
 use simpipe_artifact::{Distance, IndexRows};
+use simpipe_base::fault::{EIO, ENOSPC, Fault, Faults};
+use simpipe_base::fs::Verb;
 use simpipe_search::Search;
 
 struct Served {
@@ -34,8 +37,17 @@ fn of_run() -> Collection {
 
 impl Served {
     fn new() -> Self {
+        Self::below(tempfile::tempdir().unwrap())
+    }
+
+    /// In memory, where syncs cost nothing.
+    fn in_memory() -> Self {
+        Self::below(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    fn below(folder: tempfile::TempDir) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), runtime }
+        Self { folder, runtime }
     }
 
     /// Reads the log and starts a writer; `None` if another has the lock.
@@ -160,4 +172,110 @@ fn what_can_not_be_written_is_not_shown() {
         assert!(refused.same_kind(&Problem::unwritten("")), "{refused:?}");
     }
     assert_eq!(index.read().unwrap().counts(), (2, 0));
+}
+
+#[test]
+fn an_answer_comes_once_the_disk_has_what_it_says() {
+    let served = Served::new();
+    let (writer, index) = served.start(SLACK).unwrap();
+    let faults = Faults::below(served.folder.path(), Fault::Nothing);
+    served.ask(&writer, add(&[("c", "dog")])).unwrap();
+    served.ask(&writer, add(&[("c", "dog")])).unwrap();
+    served.ask(&writer, Wish::Delete("c".into())).unwrap();
+    let done: Vec<(Verb, PathBuf)> = faults.trace().into_iter().map(|op| (op.verb, op.path)).collect();
+    let written = [(Verb::Write, served.log()), (Verb::Sync, served.log())];
+    assert_eq!(done, [written.clone(), written].concat(), "the second wish changes nothing");
+    drop(faults);
+
+    // A disk that does not say that it has it: it is not granted, nobody sees it, and nothing of it is left.
+    let faults = Faults::below(served.folder.path(), Fault::Refuse(1, EIO));
+    let refused = served.ask(&writer, add(&[("d", "dog")])).unwrap_err();
+    assert!(refused.same_kind(&Problem::unwritten("")), "{refused:?}");
+    assert_eq!(faults.hit().map(|op| op.verb), Some(Verb::Sync));
+    drop(faults);
+    assert_eq!(index.read().unwrap().counts(), (2, 0));
+    drop(writer);
+    let (_, index) = served.restart(SLACK);
+    assert_eq!(index.read().unwrap().counts(), (2, 0));
+}
+
+#[test]
+fn a_shorter_log_that_finds_no_room_is_tried_again_once_the_long_one_has_grown() {
+    let served = Served::in_memory();
+    let (writer, index) = served.start(2).unwrap();
+    let faults = Faults::below(&draft(served.folder.path()), Fault::NoRoom(ENOSPC));
+    for _ in 0..10 {
+        served.ask(&writer, add(&[("c", "dog")])).unwrap();
+        served.ask(&writer, Wish::Delete("c".into())).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    let tried = faults.trace().len();
+    assert!((1..=10).contains(&tried), "{tried} times, behind every second change at most");
+    drop(faults);
+    let long = std::fs::metadata(served.log()).unwrap().len();
+    let began = Instant::now();
+    while std::fs::metadata(served.log()).unwrap().len() >= long {
+        served.ask(&writer, add(&[("c", "dog")])).unwrap();
+        served.ask(&writer, Wish::Delete("c".into())).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(30), "there is room again");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(index.read().unwrap().counts(), (2, 0));
+}
+
+/// What is wished for, with whether it is to be there then. Behind the fifth the log is written anew: five changes for one image.
+const WISHES: [(&str, bool); 7] =
+    [("kept", true), ("c", true), ("c", false), ("d", true), ("d", false), ("later", true), ("a", false)];
+
+/// The process dies before or in the midst of each of its operations, also while a shorter log takes the place of the long one.
+#[test]
+fn what_was_granted_survives_a_death_at_any_operation() {
+    for fault in [Fault::Die as fn(usize) -> Fault, Fault::DieTorn] {
+        let mut hit = BTreeSet::new();
+        for at in 0.. {
+            let Some(verb) = die(fault(at)) else { break };
+            hit.insert(verb);
+        }
+        let all = [Verb::Create, Verb::Write, Verb::Sync, Verb::SyncDir, Verb::Rename];
+        let torn = matches!(fault(0), Fault::DieTorn(_));
+        let expected: BTreeSet<Verb> = if torn { [Verb::Write].into() } else { all.into() };
+        assert_eq!(hit, expected);
+    }
+}
+
+/// The operation that a process died of, if there are as many; checks that all that it has granted is found by the next one.
+fn die(fault: Fault) -> Option<Verb> {
+    let served = Served::in_memory();
+    let (writer, index) = served.start(2).unwrap();
+    let faults = Faults::below(served.folder.path(), fault);
+    let wait = |until: &dyn Fn() -> bool| {
+        let began = Instant::now();
+        while !until() {
+            assert!(began.elapsed() < Duration::from_secs(30), "{fault:?}: the log is not written anew");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    let mut granted: BTreeMap<&str, bool> = BTreeMap::new();
+    for (number, (name, there)) in WISHES.into_iter().enumerate() {
+        let wish = if there { add(&[(name, "dog")]) } else { Wish::Delete(name.into()) };
+        if served.ask(&writer, wish).is_ok() {
+            granted.insert(name, there);
+        } else {
+            // Of what was not granted nothing is known.
+            granted.remove(name);
+        }
+        if number == 4 {
+            // Else which operation comes when would hang on two threads.
+            wait(&|| faults.hit().is_some() || faults.trace().iter().any(|op| op.verb == Verb::SyncDir));
+        }
+    }
+    drop(writer);
+    wait(&|| Arc::strong_count(&index) == 1);
+    let hit = faults.hit().map(|op| op.verb);
+    drop(faults);
+    let (_, index) = served.restart(2);
+    for (name, there) in granted {
+        assert_eq!(index.read().unwrap().known(name) != Known::No, there, "{fault:?}: {name}");
+    }
+    hit
 }

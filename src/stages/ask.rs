@@ -188,10 +188,10 @@ impl Asker {
         verdict.map_or(self.unknown(), |verdict| self.class(verdict.label))
     }
 
-    /// Whether the calibration knows how probable a label is.
+    /// How probable it is that an answer's label is right, where the calibration knows that.
     #[must_use]
-    pub fn knows_probability(&self) -> bool {
-        self.judge.knows_probability()
+    pub fn probability(&self, answer: &Answer) -> Option<f64> {
+        self.judge.probability(answer)
     }
 
     /// The answers to images of the network's shape, in their order; `names` are what errors call them.
@@ -231,14 +231,14 @@ impl Asker {
             }
             values.extend(rows.embed(batch));
         }
-        // Which candidates a search finds may hang on any bit, as answers of some judges do: nothing is gained then by a batch
-        // whose last bits are others.
+        // Which candidates a search finds may hang on any bit, as answers of some judges do: these get the bits of the stages at
+        // once.
         let bits_count = !self.searched.is_exact() || self.judge.hangs_on_every_bit();
         if !rest.is_empty() {
             values.extend(if bits_count { rows.embed(rest) } else { rows.embed_few(rest) });
         }
         let mut answers = look_up(&values, &(0..images.len()).collect::<Vec<_>>())?;
-        // What the last bits could change is computed once more, in a whole batch, as the stages do it.
+        // What the last bits could change is computed once more, with the bits of the stages.
         let unsettled: Vec<usize> = (whole..images.len()).filter(|at| !bits_count && !answers[*at].1).collect();
         let again: Vec<u8> = unsettled.iter().flat_map(|at| &pixels[at * size..(at + 1) * size]).copied().collect();
         if !again.is_empty() {

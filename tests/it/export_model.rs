@@ -172,6 +172,7 @@ fn in_torch(project: &Small, record: &Json) {
         peers::skip("an exported model in torch", "no python3 with numpy, PIL, safetensors and torch");
         return;
     }
+    peers::is_there("an exported model in torch");
     for (format, file) in [("torch", "cifar10.torch.safetensors"), ("torch-module", "cifar10.py")] {
         project.exported(&["latest", "--format", format, "--output", &project.path(file)]);
     }
@@ -308,6 +309,7 @@ fn a_folder_for_torch_holds_weights_and_what_loads_them() {
         peers::skip("a folder for torch", "no python3 with numpy, safetensors and torch");
         return;
     }
+    peers::is_there("a folder for torch");
     let (pixels, rows) = embedded(&project, &record, 3);
     std::fs::write(project.at("pixels.bin"), pixels).unwrap();
     let output = python(

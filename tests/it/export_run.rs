@@ -12,9 +12,9 @@ use crate::peers;
 use crate::project::{PLAIN_REPORT, Project, files_below, repository};
 
 /// What a script of `tests/peers` prints.
-fn python(script: &str, argument: &str) -> Json {
+fn python(script: &str, arguments: &[&str]) -> Json {
     let path = repository().join("tests/peers").join(script);
-    let output = Command::new("python3").arg(path).arg(argument).env("NO_PROXY", "127.0.0.1").output().unwrap();
+    let output = Command::new("python3").arg(path).args(arguments).env("NO_PROXY", "127.0.0.1").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}: {said}");
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{script}: {error}\n{said}"))
@@ -79,7 +79,7 @@ fn a_crate_holds_every_file_of_a_run_and_says_what_made_it() {
     export(&project, &["--format", "ro-crate", "--output", &zip, "--force"], 0);
     assert!(std::fs::read(&zip).unwrap() == bytes);
     if peers::python("ro_crate", &["rocrate_validator"]).is_some() {
-        assert_eq!(python("check_ro_crate.py", &zip), serde_json::json!([]));
+        assert_eq!(python("check_ro_crate.py", &[&zip]), serde_json::json!([]));
     }
     // What the store has lost is in no crate.
     let object = project.root().join("artifacts/store/cas").join(&digest[..2]).join(digest);
@@ -124,7 +124,7 @@ fn event_files_have_every_step_and_every_figure() {
     if peers::python("tensorboard", &["tensorboard"]).is_none() {
         return;
     }
-    let found = python("read_tensorboard.py", &logs);
+    let found = python("read_tensorboard.py", &[&logs]);
     let scalars = &found[&name]["scalars"];
     let expected = losses(&project, &run);
     let read = scalars["train/loss"].as_array().unwrap();
@@ -225,7 +225,7 @@ fn mlflow_has_what_was_sent() {
     let run = project.run(&PLAIN_REPORT).json;
     let server = Server::start(project.root());
     let sent = export(&project, &["--mlflow", &server.url], 0);
-    let found = python("read_mlflow.py", &server.url);
+    let found = python("read_mlflow.py", &[&server.url]);
     let read = &found["smoke"][sent["run_id"].as_str().unwrap()];
     assert_eq!((&read["status"], &read["name"]), (&"FINISHED".into(), &run["run"]));
     assert_eq!((&read["params"]["train.steps-per-epoch"], &read["params"]["seed"]), (&"12".into(), &"7".into()));
@@ -246,7 +246,7 @@ fn mlflow_has_what_was_sent() {
     let group = project.json(&[&args[..], &PLAIN_REPORT].concat(), 0);
     let sent = export(&project, &["--format", "mlflow", "--output", &server.url], 0);
     assert_eq!(sent["runs"], 3);
-    let found = python("read_mlflow.py", &server.url);
+    let found = python("read_mlflow.py", &[&server.url]);
     let parent = sent["run_id"].as_str().unwrap();
     let children = found["smoke"].as_object().unwrap().values();
     let mut losses: Vec<f64> = children
@@ -281,6 +281,18 @@ fn embeddings_are_read_by_numpy_and_the_projector_gets_all_that_it_names() {
         assert!(config.contains(&format!("_path: \"embed-validation/{name}\"")), "{config}");
         assert!(Path::new(&folder).join("embed-validation").join(name).is_file());
     }
+    // 200 pictures of 48 pixels in 15 rows and columns, and white behind the last.
+    assert_eq!((rows.len(), config.matches("    single_image_dim: 48\n").count()), (200, 4), "{config}");
+    let sprite = image::open(Path::new(&folder).join("embed-validation/sprite.png")).unwrap().into_rgb8();
+    assert_eq!(sprite.dimensions(), (15 * 48, 15 * 48));
+    let images =
+        simpipe_artifact::Examples::read_images(&dir.join("dataset/examples.parquet"), &rows.example_id).unwrap();
+    for (image, place) in images.iter().zip(0..) {
+        let corner = |at: u32| sprite.get_pixel(place % 15 * 48 + at, place / 15 * 48 + at).0;
+        let pixel = |at: usize| image.pixels[(at * 32 + at) * 3..][..3].to_vec();
+        assert_eq!([corner(0).to_vec(), corner(47).to_vec()], [pixel(0), pixel(31)], "picture {place}");
+    }
+    assert!((200..225).all(|place| sprite.get_pixel(place % 15 * 48 + 24, place / 15 * 48 + 24).0 == [255; 3]));
     assert_eq!(report["vectors"], rows.len() + 200, "both stages `embed`");
     let lines = |name: &str| std::fs::read_to_string(Path::new(&folder).join("embed-validation").join(name)).unwrap();
     assert_eq!(
@@ -336,12 +348,14 @@ fn embeddings_and_index_are_read_by_others() {
     let again = export(&project, &["--faiss", &at(&project, "i.faiss")], 2);
     assert!(again["errors"][0]["message"].as_str().unwrap().contains("already exists"));
 
-    if peers::python("exported embeddings", &["numpy", "pyarrow"]).is_none() {
-        return;
-    }
-    let said = python("read_embeddings.py", project.root().to_str().unwrap());
+    // Each reader where Python has it.
+    let read = |reader: &str, modules: &[&str]| {
+        peers::python(&format!("exported embeddings in {reader}"), modules)?;
+        Some(python("read_embeddings.py", &[project.root().to_str().unwrap(), reader]))
+    };
     let columns = ["stage", "example_id", "label", "class", "split", "digest", "embedding"];
-    for name in ["parquet", "arrow"] {
+    let tables = read("pyarrow", &["pyarrow"]);
+    for (said, name) in tables.iter().flat_map(|said| [(said, "parquet"), (said, "arrow")]) {
         assert_eq!((&said[name]["rows"], &said[name]["columns"]), (&rows.len().into(), &columns.to_vec().into()));
         assert_eq!(said[name]["type"], "fixed_size_list<item: float not null>[16]");
         let first = &said[name]["first"];
@@ -350,7 +364,7 @@ fn embeddings_and_index_are_read_by_others() {
         let vector: Vec<f32> = serde_json::from_value(said[name]["vector"].clone()).unwrap();
         assert_eq!(vector, rows.row(0));
     }
-    if said["faiss"].is_object() {
+    if let Some(said) = read("faiss", &["numpy", "faiss"]) {
         assert_eq!((&said["faiss"]["class"], &said["faiss"]["dim"]), (&"IndexFlatIP".into(), &16.into()));
         assert_eq!(said["faiss"]["ids"], serde_json::json!(index.example_id));
         assert_eq!(said["faiss"]["found"], serde_json::json!(index.example_id[..3]));
@@ -358,7 +372,9 @@ fn embeddings_and_index_are_read_by_others() {
             assert!((number(found) - 1.0).abs() < 1e-5, "{found}");
         }
     }
-    if said["lance"].is_object() {
-        assert_eq!(said["lance"]["rows"], rows.len());
+    if let Some(said) = read("lance", &["pyarrow", "lance"]) {
+        // Its own data sets know no item that is never missing.
+        let vectors = "fixed_size_list<item: float>[16]";
+        assert_eq!((&said["lance"]["rows"], &said["lance"]["type"]), (&rows.len().into(), &vectors.into()));
     }
 }

@@ -92,6 +92,15 @@ fn growing_test_retrains_nothing_and_show_tells_the_files() {
     assert!(nearest.split(", ").all(|file| file.starts_with("train/")), "{nearest}");
     assert!(table("pool/samples.parquet")["path"][0].as_str().unwrap().starts_with("train/"));
     assert_eq!(table("dataset/examples.parquet")["path"][0], "train/cat/1.png");
+
+    // An answer names the file of each neighbour as the table does.
+    let photo = root.join("photos/test/cat/0.png");
+    let answers = json(&["query", "latest", photo.to_str().unwrap(), "--json", "--root", root.to_str().unwrap()]);
+    validate("query.schema.json", &answers);
+    let near = answers[0]["neighbours"].as_array().unwrap();
+    let own = files["query_path"].as_array().unwrap().iter().position(|path| path == "test/cat/0.png").unwrap();
+    let named: Vec<&str> = near.iter().map(|near| near["file"].as_str().unwrap()).collect();
+    assert_eq!(named.join(", "), files["neighbour_paths"][own].as_str().unwrap());
 }
 
 #[test]

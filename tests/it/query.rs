@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use simpipe_artifact::{Examples, Image, MatchRow, Matches};
+use simpipe::Run;
+use simpipe_artifact::{Calibration, Examples, Graph, Image, IndexRows, MatchRow, Matches, read_json};
 
-use crate::project::{PLAIN_REPORT, Project, Record, files_below, repository, simpipe};
+use crate::project::{PLAIN_REPORT, Project, Record, files_below, repository, simpipe, template, write_pair};
 use crate::schemas::validate;
 use crate::{frozen_backbone, peers};
 
@@ -43,6 +46,12 @@ impl Asked {
 
     pub(crate) fn path(&self, at: usize) -> String {
         self.folder.join(format!("{at:04}.png")).to_str().unwrap().to_owned()
+    }
+
+    /// The answers to some of the pictures.
+    fn ask_about(&self, places: &[usize]) -> Vec<Json> {
+        let paths: Vec<String> = places.iter().map(|at| self.path(*at)).collect();
+        self.ask(&paths.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     fn ask(&self, what: &[&str]) -> Vec<Json> {
@@ -103,21 +112,17 @@ fn a_picture_gets_the_answer_that_match_gave_it_in_any_company() {
     let asked = Asked::new(&[]);
     let before = store_of(&asked.project);
     let count = asked.rows.len();
-    for batch in [1, 8, 64, count] {
-        let batches = if batch == count { 1 } else { 3 };
-        for begin in (0..count).step_by(count / batches).take(batches) {
-            let places: Vec<usize> = (begin..count.min(begin + batch)).collect();
-            let paths: Vec<String> = places.iter().map(|at| asked.path(*at)).collect();
-            let answers = asked.ask(&paths.iter().map(String::as_str).collect::<Vec<_>>());
-            assert_eq!(answers.len(), places.len());
-            answers.iter().zip(places).for_each(|(answer, at)| asked.expect_same(answer, at));
-        }
+    for places in [vec![0], (8..16).collect(), (64..128).collect::<Vec<usize>>()] {
+        let answers = asked.ask_about(&places);
+        assert_eq!(answers.len(), places.len());
+        answers.iter().zip(places).for_each(|(answer, at)| asked.expect_same(answer, at));
     }
     let folder = asked.folder.to_str().unwrap();
     let answers = asked.ask(&[folder]);
     assert_eq!((answers.len(), &answers[3]["image"]), (count, &asked.path(3).into()));
+    answers.iter().enumerate().for_each(|(at, answer)| asked.expect_same(answer, at));
     let known = asked.rows.iter().filter(|row| row.matched).count();
-    assert!(known > 0, "both kinds of answers are looked at: {known} of {count}");
+    assert!(known > 0 && known < count, "both kinds of answers are looked at: {known} of {count}");
 
     // From standard input, and nothing was written.
     let mut child = simpipe(&["query", "latest", "-", "--json", "--root", asked.project.root().to_str().unwrap()])
@@ -131,6 +136,96 @@ fn a_picture_gets_the_answer_that_match_gave_it_in_any_company() {
     assert_eq!(answers[0]["image"], "-");
     asked.expect_same(&answers[0], 5);
     assert_eq!(store_of(&asked.project), before, "asking writes nothing");
+
+    // Every batch, through the library, which asks as the command does.
+    let index = Run::open_at(asked.project.root(), "latest").unwrap().index().unwrap();
+    let files: Vec<Vec<u8>> = (0..count).map(|at| std::fs::read(asked.path(at)).unwrap()).collect();
+    for batch in [1, 8, 64] {
+        for (number, files) in files.chunks(batch).enumerate() {
+            let found = index.query_bytes(files).unwrap();
+            assert_eq!(found.len(), files.len());
+            for (found, at) in found.iter().zip(number * batch..) {
+                let near = |near: &simpipe::Neighbour| {
+                    json!({
+                        "rank": near.rank, "example_id": near.example_id, "label": near.label,
+                        "distance": near.distance, "file": near.file,
+                    })
+                };
+                let answer = json!({
+                    "label": found.label, "accepted": found.accepted, "distance": found.distance,
+                    "probability": found.probability,
+                    "neighbours": found.neighbours.iter().map(near).collect::<Vec<_>>(),
+                });
+                asked.expect_same(&answer, at);
+            }
+        }
+    }
+}
+
+/// Thresholds are found with the very queries that are matched, so one of them lies on its threshold.
+const CALIBRATED_ON_ITS_QUERIES: &str = "
+dataset dataset
+sample sample dataset=dataset split:train
+asked sample dataset=dataset split:test
+train train dataset=dataset sampler=sample
+embed embed dataset=dataset sampler=asked model=train
+index index dataset=dataset embeddings=embed
+calibrate calibrate index=index queries=embed
+match match index=index queries=embed calibration=calibrate
+";
+
+const THRESHOLD: &str = r#"pipeline = "threshold"
+seed = 7
+device = "cpu"
+[dataset]
+source = "cifar10-sample"
+[sample]
+total-examples-per-class = 20
+sampler = { multi-shot = { classes-per-batch = 10, examples-per-class = 4 } }
+[asked]
+total-examples-per-class = 20
+sampler = { multi-shot = { classes-per-batch = 10, examples-per-class = 2 } }
+[train]
+epochs = 1
+steps-per-epoch = 4
+layers = [
+  "rescale",
+  { conv2d = { filters = 8, kernel = 5, stride = 3, activation = "relu" } },
+  "flatten",
+  { metric-embedding = { size = 16 } },
+]
+[index]
+slice = { begin = 0, size = 60 }
+[calibrate]
+slice = { begin = 60, size = 140 }
+[match]
+slice = { begin = 60, size = 140 }
+allow-overlap = true
+"#;
+
+/// A distance that equals the threshold to the last bit is believed, as `match` believes it, whatever stands beside the picture.
+#[test]
+fn a_picture_on_the_threshold_is_judged_as_match_judges_it() {
+    let project = Project::new();
+    let config = write_pair(project.root(), "threshold", &template(CALIBRATED_ON_ITS_QUERIES), THRESHOLD);
+    let run = Record { json: project.json(&["run", config.to_str().unwrap(), "--json"], 0) };
+    let calibration: Calibration = read_json(&run.dir(&project).join("calibrate/calibration.json")).unwrap();
+    let threshold = calibration.cutpoints["optimal"].distance;
+    let asked = Asked::of(project, &run);
+    let at = asked.rows.iter().position(|row| f64::from(row.distance) == threshold).unwrap();
+    assert!(asked.rows[at].matched && asked.rows.iter().any(|row| !row.matched), "threshold {threshold}");
+    let first = at.min(asked.rows.len() - 8);
+    for places in [vec![at], (first..first + 8).collect(), (0..asked.rows.len()).collect::<Vec<usize>>()] {
+        let answers = asked.ask_about(&places);
+        answers.iter().zip(&places).for_each(|(answer, at)| asked.expect_same(answer, *at));
+        let own = &answers[places.iter().position(|place| *place == at).unwrap()];
+        assert_eq!(
+            (own["distance"].as_f64(), &own["accepted"]),
+            (Some(threshold), &true.into()),
+            "of {}",
+            places.len()
+        );
+    }
 }
 
 /// Each query left out of its own neighbours, an index that is walked, several views, votes: the same function answers.
@@ -169,13 +264,16 @@ fn the_way_a_run_judges_is_the_way_it_answers() {
         let views = ["embed-calibration.views=[\"identity\", \"flip\"]"];
         let all = more.iter().chain(views.iter().filter(|_| more[0].contains("views")));
         let sets: Vec<&str> = all.flat_map(|set| ["--set", set]).collect();
-        let asked = Asked::new(&sets);
+        let project = Project::new();
+        let events = project.root().join("events.jsonl");
+        let args = [&PLAIN_REPORT[..], &sets[..], &["--events", events.to_str().unwrap()]].concat();
+        let run = project.run(&args);
+        let asked = Asked::of(project, &run);
         if sets.iter().any(|set| set.contains("hnsw")) {
-            expect_times_of_the_index(&asked.project);
+            expect_times_of_the_index(&asked.project, &events);
         }
         for places in [0..1, 57..65, 0..asked.rows.len()] {
-            let paths: Vec<String> = places.clone().map(|at| asked.path(at)).collect();
-            let answers = asked.ask(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+            let answers = asked.ask_about(&places.clone().collect::<Vec<_>>());
             answers.iter().zip(places).for_each(|(answer, at)| asked.expect_same(answer, at));
         }
     }
@@ -185,14 +283,18 @@ fn the_way_a_run_judges_is_the_way_it_answers() {
 #[test]
 fn an_index_that_was_cut_short_is_refused() {
     let search = "index.search={ hnsw = { links = 8, search-width = 12, min-recall = 0.5 } }";
-    let asked = Asked::new(&["--set", "index.slice=\"all\"", "--set", search, "--set", "match.neighbours=3"]);
+    let sets = ["--set", "index.slice=\"all\"", "--set", search, "--set", "match.neighbours=3"];
+    let asked = Asked::new(&sets);
     let run = asked.project.json(&["show", "latest", "--json"], 0);
     let record = asked.project.root().join(run["dir"].as_str().unwrap()).join("run.json");
     let record: Json = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
     let index = record["stages"].as_array().unwrap().iter().find(|stage| stage["id"] == "index").unwrap();
-    for name in ["index.json", "index.arrow", "graph.bin"] {
+    let object = |name: &str| {
         let digest = index["files"][name]["digest"].as_str().unwrap();
-        let object = asked.project.root().join("artifacts/store/cas").join(&digest[..2]).join(digest);
+        asked.project.root().join("artifacts/store/cas").join(&digest[..2]).join(digest)
+    };
+    for name in ["index.json", "index.arrow", "graph.bin"] {
+        let object = object(name);
         let whole = std::fs::read(&object).unwrap();
         for kept in [0, 1, whole.len() / 2, whole.len() - 1] {
             std::fs::remove_file(&object).unwrap();
@@ -204,11 +306,46 @@ fn an_index_that_was_cut_short_is_refused() {
         std::fs::write(&object, &whole).unwrap();
     }
     asked.expect_same(&asked.ask(&[&asked.path(0)])[0], 0);
+    expect_flipped_bytes_to_be_found_by_verify_alone(&asked, &sets, &object("index.arrow"), &object("graph.bin"));
 }
 
-/// How long the graph took to build and the sample to be searched: in the record, in the store's entry, on the run's page, and in
-/// no file of the result.
-fn expect_times_of_the_index(project: &Project) {
+/// A byte that changed while length and time stayed: the store's memory of the file is trusted, unless every byte is to be read.
+fn expect_flipped_bytes_to_be_found_by_verify_alone(asked: &Asked, sets: &[&str], index: &Path, graph: &Path) {
+    // The store remembers what it reads of files that were not written just now.
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(asked.project.run(&[&PLAIN_REPORT[..], sets].concat()).ran(), [""; 0]);
+    let picture = asked.path(0);
+    let rows = IndexRows::read(index).unwrap();
+    let links = Graph::open(graph, rows.label.len()).unwrap();
+    assert!(rows.label.len().is_multiple_of(2) && links.lowest[0] != Graph::NONE, "another link leads to a vector too");
+    // The last bit of a number of the first vector, and of its first link.
+    let numbers: Vec<u8> = rows.vectors[..4].iter().flat_map(|number| number.to_le_bytes()).collect();
+    let first_links: Vec<u8> = links.lowest[..4].iter().flat_map(|link| link.to_le_bytes()).collect();
+    drop((rows, links));
+    for (path, bytes, name) in [(index, numbers, "index.arrow"), (graph, first_links, "graph.bin")] {
+        let whole = std::fs::read(path).unwrap();
+        let at = whole.windows(bytes.len()).position(|some| some == bytes).unwrap();
+        change(path, at, whole[at] ^ 1);
+        asked.ask(&[&picture]);
+        let found = asked.refused(&["latest", &picture, "--verify"], 2);
+        assert!(found.contains(name) && found.contains("its bytes have changed"), "{found}");
+        change(path, at, whole[at]);
+        asked.expect_same(&asked.ask(&[&picture, "--verify"])[0], 0);
+    }
+}
+
+/// Changes a byte of a file, and nothing by which the store tells one state of it from another.
+fn change(path: &Path, at: usize, byte: u8) {
+    let modified = std::fs::metadata(path).unwrap().modified().unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.write_all_at(&[byte], at as u64).unwrap();
+    file.set_modified(modified).unwrap();
+}
+
+/// How long the graph took to build and the sample to be searched: in the record, in the events, in the store's entry, on the run's
+/// page, and in no file of the result.
+fn expect_times_of_the_index(project: &Project, events: &Path) {
     let run = project.json(&["show", "latest", "--json"], 0);
     let folder = project.root().join(run["dir"].as_str().unwrap());
     let record: Json = serde_json::from_slice(&std::fs::read(folder.join("run.json")).unwrap()).unwrap();
@@ -217,6 +354,12 @@ fn expect_times_of_the_index(project: &Project) {
     let told: Vec<&String> = index["timings"].as_object().unwrap().keys().collect();
     assert_eq!(told, ["build", "search"]);
     assert!(stages.iter().all(|stage| stage["id"] == "index" || stage["timings"].is_null()));
+    let events = std::fs::read_to_string(events).unwrap();
+    let events = events.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+    let timed: Vec<Json> = events.filter(|event| !event["timings"].is_null()).collect();
+    assert_eq!(timed.len(), 1, "{timed:?}");
+    assert_eq!((&timed[0]["event"], &timed[0]["stage"]), (&"stage-finished".into(), &"index".into()));
+    assert_eq!(timed[0]["timings"], index["timings"]);
     let entry = project.root().join(format!("artifacts/store/ac/{}.json", index["key"].as_str().unwrap()));
     let entry: Json = serde_json::from_slice(&std::fs::read(entry).unwrap()).unwrap();
     assert_eq!(entry["timings"], index["timings"]);

@@ -9,8 +9,9 @@ mod page;
 use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
+use simpipe_artifact::Embeddings;
 
-use self::client::{Head, Serving, TOKEN, base64, form};
+use self::client::{Head, Serving, TOKEN, base64, decoded, form};
 use crate::peers;
 use crate::project::simpipe;
 use crate::query::{Asked, store_of};
@@ -117,7 +118,7 @@ fn addresses_are_described_and_answer_as_described() {
         assert_eq!((response.status, response.json()), (200, json!({ name: true })));
     }
 
-    // OpenAI's shape; the numbers of both formats are the same.
+    // OpenAI's shape; the numbers of both formats are the same, and those that the run has stored.
     let uri = format!("data:image/png;base64,{}", base64(&picture));
     let embed = |body: Json| serving.post("/v1/embeddings", "application/json", body.to_string().as_bytes());
     let dimensions = index["dimensions"].as_u64().unwrap() as usize;
@@ -127,8 +128,15 @@ fn addresses_are_described_and_answer_as_described() {
     let numbers: Vec<f32> = serde_json::from_value(two.json()["data"][1]["embedding"].clone()).unwrap();
     assert_eq!((numbers.len(), &two.json()["data"][1]["index"]), (dimensions, &1.into()));
     let one = embed(json!({ "input": uri, "encoding_format": "base64" })).json();
-    let coded = base64(&numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>());
-    assert!(one["data"][0]["embedding"].as_str().unwrap().len() == coded.len());
+    let coded = decoded(one["data"][0]["embedding"].as_str().unwrap());
+    let run = asked.project.json(&["show", "latest", "--json"], 0);
+    let rows = asked.project.root().join(run["dir"].as_str().unwrap()).join("embed-validation/embeddings.parquet");
+    let rows = Embeddings::read(&rows).unwrap();
+    let stored = rows.example_id.iter().position(|id| *id == asked.rows[0].query_id).unwrap();
+    for (what, found) in [("floats", &numbers), ("base64", &coded)] {
+        let off = found.iter().zip(rows.row(stored)).fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()));
+        assert!(found.len() == dimensions && off < 1e-6, "{what}: {off}");
+    }
     for (body, status, kind) in [
         (json!({ "model": "other", "input": uri }), 404, "not-found"),
         (json!({ "input": uri, "dimensions": dimensions + 1 }), 422, "dimensions"),

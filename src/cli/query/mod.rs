@@ -179,7 +179,7 @@ fn report(answered: &[Answered], asker: &Asker, files: &stored::Files) -> Json {
         json!({
             "image": name, "label": asker.label(answer), "accepted": answer.accepted,
             "distance": answer.verdict.map(|verdict| verdict.distance),
-            "probability": asker.knows_probability().then_some(answer.probability),
+            "probability": asker.probability(answer),
             "neighbours": answer.neighbours.iter().map(neighbour).collect::<Vec<_>>(),
         })
     };

@@ -41,7 +41,7 @@ pub(super) fn write(path: &Path, asked: &Asked<'_>, answered: &[Answered]) -> Re
         };
         let mut lines = vec![name.clone()];
         lines.extend(answer.verdict.map(|verdict| format!("distance {}", figure(verdict.distance))));
-        lines.extend(asker.knows_probability().then(|| format!("P(match) {}", percent(answer.probability))));
+        lines.extend(asker.probability(answer).map(|probability| format!("P(match) {}", percent(probability))));
         AnswerCard {
             accepted: answer.accepted,
             asked: AnswerTile { image: image.clone(), title: asker.label(answer).to_owned(), lines },

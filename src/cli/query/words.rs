@@ -26,7 +26,7 @@ pub(super) fn write(answered: &[Answered], asker: &Asker, files: &Files, out: &m
     ]);
     for Answered { name, answer, .. } in answered {
         let distance = answer.verdict.map_or_else(|| "none".to_owned(), |verdict| figure(verdict.distance));
-        let probability = if asker.knows_probability() { percent(answer.probability) } else { "-".to_owned() };
+        let probability = asker.probability(answer).map_or_else(|| "-".to_owned(), percent);
         let near =
             answer.neighbours.iter().map(|near| format!("{} {}", asker.class(near.label), figure(near.distance)));
         let near = near.collect::<Vec<_>>().join(", ");

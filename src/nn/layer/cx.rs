@@ -29,8 +29,9 @@ pub(crate) enum Mode<'a> {
     Train(&'a mut TrainPass),
     /// Moving averages, no dropout.
     Eval,
-    /// As [`Mode::Eval`], by what was made ready for many images.
-    Folded(&'a Folded),
+    /// As [`Mode::Eval`], by what was made ready for many images; a layer that is computed as it is gets so many examples at
+    /// least.
+    Folded(&'a Folded, usize),
 }
 
 impl<'a> Mode<'a> {
@@ -160,7 +161,15 @@ impl<'a> Cx<'a> {
     pub(crate) const fn step(&self) -> Option<u64> {
         match &self.mode {
             Mode::Train(pass) => Some(pass.step),
-            Mode::Eval | Mode::Folded(_) => None,
+            Mode::Eval | Mode::Folded(..) => None,
+        }
+    }
+
+    /// How many examples a layer that is computed as it is must be given at least.
+    pub(crate) const fn fewest(&self) -> usize {
+        match &self.mode {
+            Mode::Folded(_, fewest) => *fewest,
+            Mode::Train(_) | Mode::Eval => 0,
         }
     }
 
@@ -196,7 +205,7 @@ impl<'a> Cx<'a> {
     fn run(&mut self, layers: &[LayerSpec], x: Features, sum: Option<Sum<'_>>) -> Features {
         match self.mode {
             Mode::Train(_) => fuse::forward(layers, x, sum, self),
-            Mode::Folded(folded) => folded.forward(layers, x, sum, self),
+            Mode::Folded(folded, _) => folded.forward(layers, x, sum, self),
             Mode::Eval => {
                 let y = (0..layers.len()).fold(x, |x, at| {
                     let path = self.place.layer(at, layers[at].name());
@@ -232,7 +241,7 @@ impl<'a> Cx<'a> {
             Mode::Train(_) if self.parameters.is_still(place.path()) => Mode::Eval,
             Mode::Train(pass) => Mode::Train(pass),
             Mode::Eval => Mode::Eval,
-            Mode::Folded(folded) => Mode::Folded(folded),
+            Mode::Folded(folded, fewest) => Mode::Folded(folded, *fewest),
         };
         Cx { parameters: self.parameters, numerics: self.numerics, place, mode }
     }

@@ -279,6 +279,12 @@ pub(crate) trait Layer: std::fmt::Debug {
     /// Computes it. Layers inside are computed by [`Cx::list`], in the order of [`Layer::output`].
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features;
 
+    /// Whether it computes nothing itself: its input goes into a list of layers, and what comes out of the last list is what it
+    /// gives.
+    fn only_holds_layers(&self) -> bool {
+        false
+    }
+
     /// How it starts from training images, if it does; only layers in the outermost list may.
     fn image_start(&self) -> Option<&dyn FromImages> {
         None

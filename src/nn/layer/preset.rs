@@ -80,6 +80,10 @@ impl<A: Architecture> Layer for Preset<A> {
     fn forward(&self, x: Features, cx: &mut Cx<'_>) -> Features {
         cx.list(&Self::LIST, &self.body, x)
     }
+
+    fn only_holds_layers(&self) -> bool {
+        true
+    }
 }
 
 impl<A: Architecture> Preset<A> {

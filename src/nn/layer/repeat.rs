@@ -45,4 +45,8 @@ impl Layer for Repeat {
         let Ok(y) = self.rounds(x, |list, x| Ok::<_, std::convert::Infallible>(cx.list(list, &self.body, x)));
         y
     }
+
+    fn only_holds_layers(&self) -> bool {
+        true
+    }
 }

@@ -116,4 +116,37 @@ impl Flow {
             Self::Map(map) => map.into_features(device),
         }
     }
+
+    /// The same of `fewest` examples at least: behind those that there are come copies of the first.
+    pub(super) fn filled(self, fewest: usize, device: &Device) -> Features {
+        match self.into_features(device) {
+            Features::Image(x) => Features::Image(filled(x, fewest)),
+            Features::Tokens(x) => Features::Tokens(filled(x, fewest)),
+            Features::Vector(x) => Features::Vector(filled(x, fewest)),
+        }
+    }
+
+    /// The first examples alone, where it was filled up.
+    pub(super) fn first(self, count: usize) -> Self {
+        if self.shape()[0] == count {
+            return self;
+        }
+        match self {
+            Self::Features(features) => Self::of(match *features {
+                Features::Image(x) => Features::Image(x.narrow(0, 0, count)),
+                Features::Tokens(x) => Features::Tokens(x.narrow(0, 0, count)),
+                Features::Vector(x) => Features::Vector(x.narrow(0, 0, count)),
+            }),
+            Self::Map(_) => unreachable!("only what layers compute as they are is filled up"),
+        }
+    }
+}
+
+fn filled<const D: usize>(x: Tensor<D>, fewest: usize) -> Tensor<D> {
+    let missing = fewest.saturating_sub(x.dims()[0]);
+    if missing == 0 {
+        return x;
+    }
+    let first = x.clone().narrow(0, 0, 1);
+    Tensor::cat(std::iter::once(x).chain(std::iter::repeat_n(first, missing)).collect(), 0)
 }

@@ -22,6 +22,9 @@ use simpipe_kernel::After;
 pub(crate) struct Folded {
     lists: BTreeMap<String, Vec<(usize, Step)>>,
     device: Device,
+    /// Whether kernels of our own compute what they know of these layers. Whatever stands beside an example, they give it the
+    /// same bits.
+    is_ours: bool,
     /// Numbers of the largest map of one image.
     largest: usize,
 }
@@ -41,7 +44,12 @@ impl Folded {
         };
         let sizes = walked.lists.iter().flat_map(|list| &list.inputs).map(FeatureShape::size);
         let largest = if is_ours { sizes.max().unwrap_or(1) } else { 1 };
-        Self { lists: walked.lists.iter().map(fold).collect(), device: device.clone(), largest }
+        Self { lists: walked.lists.iter().map(fold).collect(), device: device.clone(), is_ours, largest }
+    }
+
+    /// Whether only layers that are computed as they are need a batch of one size for an example's bits to be the same.
+    pub(crate) const fn fills_layers(&self) -> bool {
+        self.is_ours
     }
 
     /// Images that are best computed at a time, a power of two up to `most`: their maps stay in caches, and weights are not
@@ -52,7 +60,8 @@ impl Folded {
         1 << fitting.ilog2()
     }
 
-    /// Computes a list of layers, and the sum that it ends in, if it does; `cx` is the list's.
+    /// Computes a list of layers, and the sum that it ends in, if it does; `cx` is the list's. Behind what it gives may come copies
+    /// of the first example, where it is not a sum.
     pub(crate) fn forward(&self, layers: &[LayerSpec], x: Features, sum: Option<Sum<'_>>, cx: &mut Cx<'_>) -> Features {
         let y = self.steps(layers, Flow::of(x), None, cx).into_features(&self.device);
         match sum {
@@ -64,6 +73,7 @@ impl Folded {
     /// The same between maps; `sum` is the other way of a residual and what follows the sum.
     fn steps(&self, layers: &[LayerSpec], flow: Flow, sum: Option<(Map, After)>, cx: &mut Cx<'_>) -> Flow {
         let (mut flow, mut sum) = (flow, sum);
+        let (count, fewest) = (flow.shape()[0], cx.fewest());
         let steps = &self.lists[cx.place().path()];
         for (number, (first, step)) in steps.iter().enumerate() {
             let taken = if number + 1 == steps.len() && step.is_open() { sum.take() } else { None };
@@ -71,19 +81,24 @@ impl Folded {
             flow = profile::within(
                 || path.path().to_owned(),
                 || match step {
-                    Step::Layer(at) => Flow::of(cx.one(layers, *at, flow.into_features(&self.device))),
+                    // Those inside it are filled up each by itself.
+                    Step::Layer(at) if layers[*at].as_dyn().only_holds_layers() => {
+                        Flow::of(cx.one(layers, *at, flow.first(count).into_features(&self.device)))
+                    }
+                    // What it gives stays filled up until a kernel takes it, so that the next layer finds it as it was left.
+                    Step::Layer(at) => Flow::of(cx.one(layers, *at, flow.filled(fewest, &self.device))),
                     Step::Residual(at, after) => match &layers[*at] {
                         LayerSpec::Residual(residual) => {
-                            Flow::Map(self.residual(residual, *after, flow, &mut cx.of(layers, *at)))
+                            Flow::Map(self.residual(residual, *after, flow.first(count), &mut cx.of(layers, *at)))
                         }
                         _ => unreachable!("the step is of a residual"),
                     },
-                    _ => Flow::Map(step.measured(flow, taken.as_ref())),
+                    _ => Flow::Map(step.measured(flow.first(count), taken.as_ref())),
                 },
             );
         }
         match sum {
-            Some(sum) => Flow::Map(step::sum(flow.into_map(), &sum)),
+            Some(sum) => Flow::Map(step::sum(flow.first(count).into_map(), &sum)),
             None => flow,
         }
     }
@@ -94,8 +109,8 @@ impl Folded {
         let other = if residual.shortcut.is_empty() {
             map.clone()
         } else {
-            let flow = Flow::Map(map.clone());
-            self.steps(&residual.shortcut, flow, None, &mut cx.inside(&Residual::SHORTCUT)).into_map()
+            let (flow, count) = (Flow::Map(map.clone()), map.shape[0]);
+            self.steps(&residual.shortcut, flow, None, &mut cx.inside(&Residual::SHORTCUT)).first(count).into_map()
         };
         let sum = Some((other, after));
         self.steps(&residual.body, Flow::Map(map), sum, &mut cx.inside(&Residual::BODY)).into_map()

@@ -20,7 +20,7 @@ pub(super) fn embedding(case: &Case, to: &mut Comparison) -> Result<(), CaseErro
     let walked = Walk::through(network.input(), &layers).map_err(|_| CaseError::malformed("the layers"))?;
     let folded = Folded::new(&walked, network.parameters(), network.numerics(), network.device());
     let x = network.input().tensor(&pixels, network.device());
-    let found = values(network.forward(network.parameters(), x, Mode::Folded(&folded)));
+    let found = values(network.forward(network.parameters(), x, Mode::Folded(&folded, 0)));
     let expected = numbers(field(&case.expected, "embedding")?)?;
     let largest = expected.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
     if !largest.is_normal() {

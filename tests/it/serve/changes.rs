@@ -65,11 +65,19 @@ fn what_is_added_is_found_and_what_is_deleted_is_not() {
     let then = nearest(&serving, &std::fs::read(asked.path(0)).unwrap())["neighbours"][0].clone();
     assert!(then["digest"] != near["digest"] && then["distance"].as_f64() >= near["distance"].as_f64());
 
+    // One that is added is embedded, and nothing else, however many there are.
+    let embedded = serving.metric("simpipe_images_total");
+    for number in 20..23 {
+        assert!(added(&serving, "heron", &picture(number)).1);
+    }
+    assert_eq!(serving.metric("simpipe_images_total"), embedded + 3.0);
+
     let index = serving.get("/v1/index").json();
     drop(serving);
 
-    // All of it is there again, also for a server that may not write.
+    // All of it is there again, also for a server that may not write; its vectors are read, not computed.
     let serving = Serving::start(&asked.project, &[], false);
+    assert_eq!(serving.metric("simpipe_images_total"), 0.0);
     let again = serving.get("/v1/index").json();
     for name in ["vectors", "run_vectors", "added_vectors", "classes"] {
         assert_eq!(again[name], index[name], "{name}");

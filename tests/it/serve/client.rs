@@ -199,6 +199,15 @@ pub(super) fn base64(bytes: &[u8]) -> String {
     base64::prelude::BASE64_STANDARD.encode(bytes)
 }
 
+/// The numbers whose little-endian bytes a base64 text holds.
+pub(super) fn decoded(text: &str) -> Vec<f32> {
+    use base64::Engine as _;
+    let bytes = base64::prelude::BASE64_STANDARD.decode(text).unwrap();
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    assert!(rest.is_empty());
+    numbers.iter().map(|number| f32::from_le_bytes(*number)).collect()
+}
+
 /// A PNG file of 32 x 32 pixels, another for each number.
 pub(super) fn picture(number: u32) -> Vec<u8> {
     let shade = |x: u32, y: u32| (number.wrapping_mul(2_654_435_761).rotate_left(x + 7 * y) >> 13) as u8;
