@@ -269,6 +269,43 @@ fn odd_collections_have_a_config_or_a_way_out() {
     assert!(config.contains("unknown-label = \"None of them\""), "{config}");
 }
 
+/// Classes that spare images have thresholds of images that training never sees; smaller ones have numbers that need none.
+#[test]
+fn small_classes_are_held_out_or_evaluated_without_a_threshold() {
+    let place = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..8).map(|at| format!("c{at}")).collect();
+    let write = |folder: &str, images: usize| {
+        let classes: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), images)).collect();
+        write_classes(&place.path().join(folder), &classes, 16);
+    };
+    [6, 8, 10].into_iter().for_each(|images| write(&format!("of{images}"), images));
+    write("parted/train", 4);
+    write("parted/test", 4);
+    let held_out = ["pipeline = \"metric-learning-held-out\"", "validation = 0.2, test = 0.2, stratified = true"];
+    let evaluated = ["pipeline = \"metric-learning-evaluation\"", "[evaluate]"];
+    for (folder, parts) in [("of6", evaluated), ("of8", held_out), ("of10", held_out), ("parted", evaluated)] {
+        let output = at(place.path(), &["init", folder]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{folder}: {said}");
+        let from_training = said.contains("the threshold is found on training images");
+        assert_eq!(from_training, parts == evaluated, "{folder}: {said}");
+        let file = format!("configs/{folder}.toml");
+        let config = std::fs::read_to_string(place.path().join(&file)).unwrap();
+        assert!(parts.iter().all(|part| config.contains(part)), "{folder}: {config}");
+        let output = at(place.path(), &["check", &file]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{folder}: {said}");
+        assert!(!said.contains("metric-learning-held-out"), "`check` asks for what `init` wrote or could not: {said}");
+    }
+    let short = ["--set", "train.epochs=1", "--set", "train.steps-per-epoch=1", "--set", "train.validation-steps=1"];
+    let figures = ["--set", "report.figures=[\"training-curves\"]"];
+    for file in ["configs/of6.toml", "configs/of8.toml"] {
+        let args: Vec<&str> = ["run", file].iter().chain(&short).chain(&figures).copied().collect();
+        let output = at(place.path(), &args);
+        assert_eq!(output.status.code(), Some(0), "{file}: {}", text(&output));
+    }
+}
+
 /// A table of files, with a column of splits, without one, and too short for any.
 #[test]
 fn a_table_of_files_has_a_config_or_a_way_out() {

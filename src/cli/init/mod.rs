@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::backbone::Pretrained;
-use self::collection::{Collection, Split, datasets, is_table, of_dataset, of_folder, refuse_of_a_shell};
+use self::collection::{APART, Collection, Split, datasets, is_table, of_dataset, of_folder, refuse_of_a_shell};
 use self::paths::shortest;
 use self::recipe::Recipe;
 use super::options::{OverlayOptions, plan_of};
@@ -201,11 +201,13 @@ fn for_a_shell(path: &str) -> String {
 fn warnings(images: &Collection, recipe: &Recipe) -> Vec<String> {
     const NAMED: usize = 5;
     let mut warnings: Vec<String> = images.notes.iter().map(shown).collect();
-    if images.held_out.is_some() && recipe.held_out.is_none() {
-        warnings.push(
-            "too few readable images to hold any back: the threshold is found on training images and is optimistic"
-                .to_owned(),
-        );
+    if recipe.held_out.is_none() {
+        let large = images.train.counts.iter().filter(|count| **count >= APART).count() >= 2;
+        let more = if large { "" } else { "; with 8 or more images in two classes, `init` holds some out" };
+        warnings.push(format!(
+            "no images are held out of training, so the threshold is found on training images and is too strict for new \
+             ones{more}"
+        ));
     }
     let held_out = images.held_out.as_ref().zip(recipe.held_out.as_ref());
     let held_out = held_out.map(|(held_out, draw)| (&held_out.split, draw));

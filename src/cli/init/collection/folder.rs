@@ -50,10 +50,12 @@ pub(in crate::cli::init) fn of_folder(
         split: split(name),
         by_class: false,
     });
+    let of_classes = matches!(survey.rule, SplitRule::Images(_));
     let mut train = split(&survey.train);
-    if let (Some(held_out), SplitRule::Images(_)) = (&held_out, &survey.rule) {
+    if let Some(held_out) = held_out.as_ref().filter(|_| of_classes) {
         train.counts.iter_mut().zip(&held_out.split.counts).for_each(|(count, held_out)| *count += held_out);
     }
+    let held_out = held_out.filter(HeldOut::has_pairs);
     let mut collection = Collection {
         source: source_of(&shares),
         subject: real(folder).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned()),
@@ -71,6 +73,10 @@ pub(in crate::cli::init) fn of_folder(
     };
     let all = survey.counts.keys().filter(|name| **name != survey.train).cloned().collect();
     let tested = survey.counts.contains_key(&survey.test);
+    // A tenth of small classes is an image each, which has no other to be found by.
+    if of_classes && tested && !unseen && collection.held_out.is_none() {
+        return Ok(collection.divided_by_shares(&source_of("")));
+    }
     match unseen || (tested && collection.is_divided_anew()) {
         true => collection.by_class(&source_of(""), &survey.counts),
         false if tested => Ok(collection.divided(all)),
