@@ -250,6 +250,15 @@ mod tests {
         assert!(one("binary_accuracy").contains("tp / count"));
     }
 
+    /// Their intervals are cut at 0 and 1.
+    #[test]
+    fn what_a_threshold_achieves_is_a_share() {
+        for metric in CalibrationMetric::ALL {
+            let name = format!("calibrate.optimal.{}", metric.column());
+            assert!(simpipe_metric::bounds::is_share(&name), "{name}");
+        }
+    }
+
     #[test]
     fn unknown_names_are_asked_about() {
         let help = |name: &str| reported(name).unwrap_err().help;

@@ -19,6 +19,7 @@ use super::schema;
 use crate::error::{Error, Exit};
 use simpipe_base::param::Shape;
 use simpipe_base::suggest::{self, Known};
+use simpipe_metric::registry::called;
 use simpipe_stage::StageDoc;
 use simpipe_stages::columns::{ColumnDoc, column_called};
 use simpipe_stages::registry;
@@ -151,19 +152,20 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
     Ok(found)
 }
 
-/// What other tools call by this name: an alternative, a parameter, or what a sentence is said of.
+/// What other tools call by this name: an alternative, a parameter, a metric, or what a sentence is said of.
 fn of_other_tools(name: &str, docs: &[StageDoc], families: &[Family]) -> Option<String> {
     let alternatives = || families.iter().flat_map(|family| family.choice.alternatives.iter());
-    let called = |name_here: &str, aka: &[&str]| Known { name: name_here, aka }.is_called(name);
-    let chosen = alternatives().find(|one| called(one.name, one.aka)).map(|one| one.name.to_owned());
+    let is_called = |name_here: &str, aka: &[&str]| Known { name: name_here, aka }.is_called(name);
+    let chosen = alternatives().find(|one| is_called(one.name, one.aka)).map(|one| one.name.to_owned());
     let own = docs.iter().map(|doc| &doc.params);
     let records = own.chain(alternatives().filter_map(|one| one.params.as_ref())).filter_map(|shape| match shape {
         Shape::Record(record) => Some(record),
         _ => None,
     });
-    let field = || records.flat_map(|record| &record.fields).find(|field| called(&field.name, field.aka));
+    let field = || records.flat_map(|record| &record.fields).find(|field| is_called(&field.name, field.aka));
     let meant = chosen.or_else(|| field().map(|field| field.name.clone()));
-    let meant = meant.map(|meant| format!("did you mean `{meant}`?"));
+    let meant = meant.map(|meant| format!("`{meant}`")).or_else(|| called(name));
+    let meant = meant.map(|meant| format!("did you mean {meant}?"));
     meant.or_else(|| registry::builtin().note(name).map(str::to_owned))
 }
 
