@@ -24,6 +24,8 @@ pub mod node;
 pub mod pace;
 pub mod param;
 mod param_choice;
+mod param_contract;
+mod param_expected;
 mod param_macros;
 pub mod param_record;
 mod param_shape;
