@@ -12,7 +12,7 @@ pub(super) use self::division::APART;
 pub(super) use self::folder::of_folder;
 use super::super::print::{self, shown};
 use super::super::toml_text::quoted;
-use super::Refusal;
+use super::refusal::Refusal;
 use simpipe_base::param::{self, left_to_a_shell};
 use simpipe_base::suggest;
 use simpipe_data::source::Source;

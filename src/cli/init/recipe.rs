@@ -1,8 +1,8 @@
 //! Numbers for a first experiment on a collection of images: what is drawn, how large batches are, which layers fit.
 
-use super::Refusal;
 use super::backbone::Pretrained;
 use super::collection::{Collection, HeldOut, Split};
+use super::refusal::Refusal;
 
 /// How one split is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]

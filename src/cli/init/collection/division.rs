@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{Collection, HeldOut, Split};
-use crate::cli::init::Refusal;
+use crate::cli::init::refusal::Refusal;
 use crate::cli::toml_text::quoted;
 use simpipe_base::param;
 use simpipe_data::source::SplitCounts;

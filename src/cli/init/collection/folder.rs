@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{Collection, HeldOut, Split, Unread, division, is_table};
-use crate::cli::init::Refusal;
 use crate::cli::init::paths::{real, shortest};
+use crate::cli::init::refusal::Refusal;
 use crate::cli::print;
 use crate::cli::toml_text::quoted;
 use simpipe_data::source::{BrokenFile, SplitRule, Survey};
