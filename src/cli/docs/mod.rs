@@ -66,7 +66,7 @@ pub(super) fn exec(args: &DocsArgs, out: &mut dyn Write) -> Result<Exit, Error> 
 }
 
 /// What a name means; several things may share one.
-struct Found<'a> {
+struct Meanings<'a> {
     stages: Vec<&'a StageDoc>,
     families: Vec<&'a Family>,
     entries: Vec<(&'a Family, Entry)>,
@@ -78,7 +78,7 @@ struct Found<'a> {
     column: Option<&'static ColumnDoc>,
 }
 
-impl Found<'_> {
+impl Meanings<'_> {
     /// A figure may have the name of what it shows, which is wanted then too.
     fn is_figures_alone(&self) -> bool {
         let others = self.stages.is_empty() && self.families.is_empty();
@@ -117,10 +117,10 @@ fn parameters(name: &str, docs: &[StageDoc], families: &[Family]) -> Vec<(String
     all.flat_map(of_entry).collect()
 }
 
-fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<Found<'a>, Error> {
+fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<Meanings<'a>, Error> {
     let entries = |family: &'a Family| family.entries().into_iter().map(move |entry| (family, entry));
     let numbers = reported(name);
-    let mut found = Found {
+    let mut found = Meanings {
         parameters: Vec::new(),
         numbers: numbers.clone().ok().filter(|_| name.contains('.')).unwrap_or_default(),
         stages: docs.iter().filter(|doc| doc.name == name).collect(),
@@ -182,7 +182,7 @@ fn all_json(docs: &[StageDoc], families: &[Family]) -> Json {
     json!({ "stages": stages, "entries": families.iter().flat_map(entries).collect::<Vec<_>>(), "parameters": [] })
 }
 
-fn found_json(found: &Found<'_>) -> Json {
+fn found_json(found: &Meanings<'_>) -> Json {
     let of_family = |family: &&Family| family.entries().iter().map(|e| e.json(&family.path())).collect::<Vec<_>>();
     let entries: Vec<Json> = found.entries.iter().map(|(family, entry)| entry.json(&family.path())).collect();
     let entries: Vec<Json> = entries.into_iter().chain(found.families.iter().flat_map(of_family)).collect();
@@ -228,7 +228,7 @@ fn overview(docs: &[StageDoc], families: &[Family], out: &mut dyn Write) -> Resu
     Ok(())
 }
 
-fn show(found: &Found<'_>, families: &[Family], out: &mut dyn Write) -> Result<(), Error> {
+fn show(found: &Meanings<'_>, families: &[Family], out: &mut dyn Write) -> Result<(), Error> {
     let mut first = true;
     let mut gap = |out: &mut dyn Write| if std::mem::take(&mut first) { Ok(()) } else { writeln!(out) };
     for doc in &found.stages {

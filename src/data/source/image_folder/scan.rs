@@ -43,7 +43,7 @@ impl Folder {
             let help = format!("correct `path`; {layout}");
             return Err(DataError::Missing { what: "folder", path: root.to_path_buf(), help });
         }
-        let mut found = Found { by_folders: rule.by_folders(), class: class.cloned(), ..Found::default() };
+        let mut found = FoundFiles { by_folders: rule.by_folders(), class: class.cloned(), ..FoundFiles::default() };
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
         for entry in walk.into_iter().filter_entry(is_visible) {
             let entry = entry.map_err(|error| found.malformed(root, error.to_string()))?;
@@ -56,7 +56,7 @@ impl Folder {
 }
 
 #[derive(Default)]
-struct Found {
+struct FoundFiles {
     /// Else the whole folder is one split, to be divided afterwards.
     by_folders: bool,
     /// Which of several folders is the class; without it there is one.
@@ -70,7 +70,7 @@ struct Found {
     unread: BTreeMap<(String, String), (usize, String)>,
 }
 
-impl Found {
+impl FoundFiles {
     fn take(&mut self, root: &Path, entry: &DirEntry) -> Result<(), DataError> {
         let relative = entry.path().strip_prefix(root).unwrap_or_else(|_| entry.path());
         let parts: Option<Vec<String>> = relative.iter().map(|part| part.to_str().map(str::to_owned)).collect();
