@@ -36,6 +36,5 @@ pub mod path;
 pub mod protobuf;
 pub mod seed;
 pub mod source;
-pub mod split_name;
 pub mod suggest;
 pub mod visible;
