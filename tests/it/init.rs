@@ -251,22 +251,37 @@ fn odd_collections_have_a_config_or_a_way_out() {
     write_classes(&place.path().join("named"), &[("Unknown", 8), ("No match", 8)], 16);
     write_classes(&place.path().join("flat"), &[("train", 3), ("test", 3)], 16);
     write_classes(&place.path().join("phone"), &[("cat", 8)], 16);
-    std::fs::create_dir(place.path().join("phone/dog")).unwrap();
-    std::fs::write(place.path().join("phone/dog/1.heic"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
+    write_classes(&place.path().join("mixed"), &[("cat", 12), ("cow", 12)], 16);
+    for (class, file, bytes) in [
+        ("dog", "1.heic", &b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..]),
+        ("owl", "1.svg", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
+    ] {
+        for folder in ["phone", "mixed"].map(|folder| place.path().join(folder).join(class)) {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(file), bytes).unwrap();
+        }
+    }
     for (args, part) in [
         (vec!["init", "few"], "--unseen-classes"),
         (vec!["init", "flat"], "are splits, and the images are directly in them"),
-        (vec!["init", "phone"], "no image of `dog` can be read, such as `dog/1.heic`"),
+        (vec!["init", "phone"], "no image of `dog` (HEIC), `owl` (SVG) can be read, such as `dog/1.heic`"),
     ] {
         let output = at(place.path(), &args);
         assert!(output.status.code() == Some(2) && text(&output).contains(part), "{args:?}: {}", text(&output));
     }
-    for args in [vec!["init", "few", "--unseen-classes"], vec!["init", "named"]] {
+    for args in [
+        vec!["init", "few", "--unseen-classes"],
+        vec!["init", "named"],
+        vec!["init", "mixed"],
+        vec!["check", "configs/mixed.toml"],
+    ] {
         let output = at(place.path(), &args);
         assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output));
     }
     let config = std::fs::read_to_string(place.path().join("configs/named.toml")).unwrap();
     assert!(config.contains("unknown-label = \"None of them\""), "{config}");
+    let config = std::fs::read_to_string(place.path().join("configs/mixed.toml")).unwrap();
+    assert!(config.contains("on-corrupt = \"skip\"") && config.contains("`dog` (HEIC), `owl` (SVG)"), "{config}");
 }
 
 /// Classes that spare images have thresholds of images that training never sees; smaller ones have numbers that need none.

@@ -1,5 +1,6 @@
 //! The images of a folder or of a table, as a first config names them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{Collection, HeldOut, Split, Unread, division, is_table};
@@ -98,13 +99,22 @@ fn shares(rule: &SplitRule) -> (String, String) {
 /// What is said of classes without an image that can be read.
 fn unread(survey: &Survey) -> Option<Unread> {
     let lacks = |label: &usize| survey.counts.values().all(|counts| counts.get(*label).is_none_or(|count| *count == 0));
-    let names: Vec<String> =
-        (0..survey.classes.len()).filter(lacks).map(|label| format!("`{}`", survey.classes[label])).collect();
-    let BrokenFile { name, reason, missing } = survey.broken.first().filter(|_| !names.is_empty())?;
-    let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-    let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
-    let message = format!("no image of {shown}{more} can be read, such as `{name}`: {reason}");
+    let lacking: Vec<usize> = (0..survey.classes.len()).filter(lacks).collect();
+    let BrokenFile { name, reason, missing, .. } = survey.broken.iter().find(|file| lacking.contains(&file.label))?;
+    let named: Vec<String> = lacking.iter().take(5).map(|label| with_formats(survey, *label)).collect();
+    let more = if lacking.len() > 5 { format!(" and {} more", lacking.len() - 5) } else { String::new() };
+    let message = format!("no image of {}{more} can be read, such as `{name}`: {reason}", named.join(", "));
     Some(Unread { message, missing: *missing })
+}
+
+/// A class with the formats of its files that can't be read, as their names end: `dog` (HEIC).
+fn with_formats(survey: &Survey, label: usize) -> String {
+    let broken = survey.broken.iter().filter(|file| file.label == label && !file.missing);
+    let ending = |file: &BrokenFile| Some(Path::new(&file.name).extension()?.to_string_lossy().to_uppercase());
+    let formats: BTreeSet<String> = broken.filter_map(ending).collect();
+    let formats = Vec::from_iter(formats).join(", ");
+    let class = &survey.classes[label];
+    if formats.is_empty() { format!("`{class}`") } else { format!("`{class}` ({formats})") }
 }
 
 /// What the user should know of what was looked at.
