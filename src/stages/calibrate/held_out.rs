@@ -37,7 +37,11 @@ pub(super) fn help(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>
         edits.extend(["index", "match"].map(|stage| format!("`slice = \"all\"` under `[{stage}]`")));
         edits.push("`leave-one-out = true` under `[match]`".to_owned());
     }
-    format!("hold images out of training, and find the thresholds with them: write {}", edits.join(", "))
+    format!(
+        "hold images out of training, and find the thresholds with them, by another pipeline: leave out the tables of stages that \
+         it lacks, and write {}",
+        edits.join(", ")
+    )
 }
 
 /// Images of a class, on average, as far as that is known.
