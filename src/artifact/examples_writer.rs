@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::about::{About, columns as about_columns};
 use super::images::{IMAGES, Kind, Record, SplitWriter, images_file};
+use super::split_name::{TEST, TRAIN};
 use super::table::{Column, ParquetWriter, ROW_GROUP};
 use super::{ArtifactError, ImageShape, NewImage};
 use simpipe_base::digest::Digest;
-use simpipe_base::split_name::{TEST, TRAIN};
 use simpipe_picture::DecodeOptions;
 
 /// Pixels held in memory before they are written, of all splits together.

@@ -36,6 +36,7 @@ mod profile;
 mod projection;
 mod samples;
 mod seeds_report;
+pub mod split_name;
 mod sweep_report;
 pub mod table;
 mod tensor_entry;

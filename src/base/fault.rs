@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::fs::Verb;
+use super::fs::verb::Verb;
 
 /// No space left on the device.
 pub const ENOSPC: i32 = 28;

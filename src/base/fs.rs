@@ -12,6 +12,7 @@ mod refusal;
 mod regular;
 mod shared;
 mod stat;
+pub(super) mod verb;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -26,38 +27,10 @@ pub use refusal::{help, is_full, is_wrong_place};
 pub use regular::{expect_regular, open_regular, read_at_most, read_regular};
 pub use shared::share;
 pub use stat::{FileTime, Stat, stat, stat_open};
+pub use verb::Verb;
 
 #[cfg(any(test, feature = "testing"))]
 use super::fault::{before, before_write, locked_by_fault};
-
-/// What an operation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verb {
-    /// Opens, lists, hashes or stats.
-    Read,
-    /// Makes a folder.
-    CreateDir,
-    /// Makes or empties a file.
-    Create,
-    /// Writes bytes into a file that was created before.
-    Write,
-    /// Makes a file's bytes durable.
-    Sync,
-    /// Makes a folder's names durable.
-    SyncDir,
-    /// Gives a file another name, replacing what has it.
-    Rename,
-    /// Gives a file a second name.
-    Link,
-    /// Writes the bytes of one file into another.
-    Copy,
-    /// Takes a file's name away.
-    Remove,
-    /// Takes a folder away with all in it.
-    RemoveDir,
-    /// Opens, or makes, a lock file.
-    Lock,
-}
 
 #[cfg(not(any(test, feature = "testing")))]
 #[expect(clippy::unnecessary_wraps, reason = "in tests it can fail")]

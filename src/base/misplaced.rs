@@ -1,7 +1,7 @@
 //! Where a key belongs that stands at the wrong place: inside a choice, a list or a nested table of the same stage.
 
 use super::node::{Table, Value};
-use super::param::{Alternative, Field, Record, Shape};
+use super::param_shape::{Alternative, Field, Record, Shape};
 use super::suggest::{self, Known};
 
 /// What to do about a key that is not known in a table of this record, if the very key belongs further inside. What other

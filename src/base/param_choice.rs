@@ -4,8 +4,10 @@ use serde_json::Value as Json;
 
 use super::issue::{Issue, IssueKind, Issues};
 use super::node::{Node, Table, Value};
-use super::param::{Field, Param, Record, Shape, View, found};
+use super::param_contract::{Param, View};
+use super::param_expected::found;
 use super::param_record::RecordReader;
+use super::param_shape::{Field, Record, Shape};
 use super::suggest::{self, Known};
 use super::{misplaced, path};
 

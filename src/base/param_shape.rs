@@ -7,8 +7,6 @@ use std::sync::LazyLock;
 use serde_json::Value as Json;
 
 use super::bounds::{Bounds, Length};
-use super::check::Check;
-use super::param::{Param, View, kebab};
 use super::path::Step;
 use super::suggest::{self, Known};
 
@@ -136,6 +134,12 @@ pub struct Field {
     pub length: Length,
 }
 
+/// `learning_rate` -> `learning-rate`.
+#[must_use]
+pub fn kebab(field: &str) -> String {
+    field.trim_start_matches("r#").replace('_', "-")
+}
+
 /// What a declaration says of a field in words.
 #[derive(Debug, Clone, Copy)]
 pub struct Declared {
@@ -145,28 +149,6 @@ pub struct Declared {
     pub doc: &'static str,
     /// What other tools call the same.
     pub aka: &'static [&'static str],
-}
-
-impl Field {
-    /// A field as [`params!`](crate::params) declares it.
-    #[must_use]
-    pub fn of<T: Param>(declared: Declared, default: Option<T>, check: Option<Check<T>>) -> Self {
-        let Declared { name, doc, aka } = declared;
-        let fits = |default: &T| check.as_ref().is_none_or(|check| check.accepts(default));
-        debug_assert!(default.as_ref().is_none_or(fits), "the default of `{name}` lies outside of its own range");
-        let (bounds, length) = check.as_ref().map_or_else(Default::default, |check| (check.bounds, check.length));
-        Self {
-            name: kebab(name),
-            doc,
-            aka,
-            shape: T::shape(),
-            default: default.as_ref().map(|value| value.write(View::Full)),
-            key_default: default.map(|value| value.write(View::Key)),
-            expected: check.map(|check| check.expected),
-            bounds: bounds.or(T::bounds()),
-            length,
-        }
-    }
 }
 
 /// The alternatives of a choice.

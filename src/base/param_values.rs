@@ -9,7 +9,9 @@ use serde_json::Value as Json;
 use super::bounds::Bounds;
 use super::issue::{Issue, Issues};
 use super::node::{Node, Value};
-use super::param::{Param, Shape, View, expected};
+use super::param_contract::{Param, View};
+use super::param_expected::expected;
+use super::param_shape::Shape;
 use super::path;
 use super::source::Source;
 

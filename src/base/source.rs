@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::visible;
 
-/// Which layer of a spec a text is: a later one wins.
+/// Which layer of a spec a text is: a later one wins. It stands here, and not with specs, because every error of a value says who
+/// set it, and errors are made below `spec`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Layer {
     /// The pipeline's template: the graph and its defaults.

@@ -1,6 +1,7 @@
 //! Convolution with bias and optional relu: checks, and the choice of the method.
 use crate::after::{After, finish_map, is_nothing};
 use crate::bn_pool::{affine_max_pool, spread};
+use crate::conv_grads::ConvGrads;
 use crate::half::Halves;
 use crate::out_grad::{OutputGrad, Source};
 use crate::pack::padded;
@@ -10,17 +11,6 @@ use crate::shape::{ConvShape, Numerics, PoolShape};
 use crate::stats::{BatchStats, batch_stats};
 use crate::winograd::Keep;
 use crate::{direct, direct_grad, half_conv, half_grad, wino_grad, winograd};
-
-/// Where the gradients of a convolution go; all are overwritten.
-#[derive(Debug)]
-pub struct ConvGrads<'a> {
-    /// Of the input, `[n, h, w, c_in]`; `None` skips the work.
-    pub dx: Option<&'a mut [f32]>,
-    /// Of the weights, `[kh, kw, c_in, c_out]`.
-    pub dw: &'a mut [f32],
-    /// Of the bias, `[c_out]`.
-    pub db: &'a mut [f32],
-}
 
 /// Winograd pays where the products dominate the transforms.
 pub fn use_winograd(shape: &ConvShape) -> bool {

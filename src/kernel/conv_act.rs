@@ -131,7 +131,8 @@ fn check(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], y: usize) {
 mod tests {
     use super::*;
     use crate::act::{activate, activate_backward};
-    use crate::conv::{ConvGrads, conv2d_backward, conv2d_forward};
+    use crate::conv::{conv2d_backward, conv2d_forward};
+    use crate::conv_grads::ConvGrads;
     use crate::reference::{Rng, in_pool};
 
     #[test]

@@ -1,7 +1,7 @@
 //! Depthwise convolution: each channel by itself, as many filters as channels. Rows are read in place, 16 channels a vector; those above and
 //! below the image are one row of zeros, and only the outermost columns are looked at one by one.
 use crate::after::{After, finish};
-use crate::conv::ConvGrads;
+use crate::conv_grads::ConvGrads;
 use crate::out_grad::{OutputGrad, Source};
 use crate::scratch::{Scratch, SharedMut, chunks_of, part};
 use crate::shape::ConvShape;

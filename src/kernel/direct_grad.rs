@@ -1,5 +1,5 @@
 //! Backward of any convolution by implicit GEMM, image by image; a fixed number of chunks of images, whose sums are added in order.
-use crate::conv::ConvGrads;
+use crate::conv_grads::ConvGrads;
 use crate::direct::{flatten, window};
 use crate::gemm::{Finish, Gemm, gemm};
 use crate::out_grad::Source;

@@ -1,4 +1,5 @@
 //! Numbers of 16 bits: bfloat16, the upper half of a float, rounded to the nearest (ties to even).
+use crate::bfloat16::rounded;
 use crate::half_tiles::{Method, method};
 use crate::scratch::Scratch;
 use std::ops::{Deref, DerefMut};
@@ -35,20 +36,6 @@ impl DerefMut for Halves {
         // SAFETY: as in `deref`, and the borrow is unique; any two `u16` are a float.
         unsafe { std::slice::from_raw_parts_mut(self.memory.as_mut_ptr().cast(), self.len) }
     }
-}
-
-/// The nearest bfloat16; what is no number stays none.
-pub(crate) const fn rounded(x: f32) -> u16 {
-    let bits = x.to_bits();
-    if bits & 0x7fff_ffff > 0x7f80_0000 {
-        return (bits >> 16) as u16 | 0x40;
-    }
-    (bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16) as u16
-}
-
-/// The float that a bfloat16 is.
-pub(crate) const fn widened(half: u16) -> f32 {
-    f32::from_bits((half as u32) << 16)
 }
 
 /// Rounds each number.
@@ -315,6 +302,7 @@ mod wide {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bfloat16::widened;
     use crate::reference::Rng;
 
     #[test]

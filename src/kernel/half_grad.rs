@@ -4,7 +4,7 @@
 //! The input's gradient is a convolution of the output's, laid out at the distances of the strides. For the weights' gradient the input lies
 //! channel by channel and the output's gradient in pairs of pixels, both over the pixels of the input with its border, so that a tap is an
 //! offset between the two.
-use crate::conv::ConvGrads;
+use crate::conv_grads::ConvGrads;
 use crate::half::{Halves, round_rows, scatter, turn};
 use crate::half_layout::{Layout, Windows, pack};
 use crate::half_tiles::{Block, COLUMNS, RIGHT, STEP, TILE, Unit};

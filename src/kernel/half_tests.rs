@@ -1,6 +1,6 @@
 //! Convolutions in bfloat16 against sums in `f64` of the rounded numbers, on 1, 2 and 3 threads.
 use super::*;
-use crate::half::{rounded, widened};
+use crate::bfloat16::{rounded, widened};
 use crate::reference::{self, Rng, error, in_pool};
 
 fn in_bf16(shape: ConvShape) -> ConvShape {

@@ -113,7 +113,7 @@ impl Drop for Unit {
 /// # Safety
 /// As [`Unit::compute`].
 unsafe fn plain(block: &Block<'_>) {
-    use crate::half::widened;
+    use crate::bfloat16::widened;
     // SAFETY: the caller's promise.
     unsafe {
         for group in 0..1 + usize::from(block.both) {
@@ -358,7 +358,7 @@ mod amx {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::half::{rounded, widened};
+    use crate::bfloat16::{rounded, widened};
     use crate::reference::Rng;
 
     #[test]

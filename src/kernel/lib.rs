@@ -17,11 +17,13 @@ mod adam;
 mod after;
 mod attention;
 mod batch_norm;
+mod bfloat16;
 mod bn_pool;
 mod bn_relu_pool;
 mod bn_tail;
 mod conv;
 mod conv_act;
+mod conv_grads;
 mod conv_pool;
 mod depthwise;
 mod direct;
@@ -91,10 +93,11 @@ pub use bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward, spr
 pub use bn_relu_pool::{batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes};
 pub use bn_tail::{Norm, Shortcut, TailGrads, batch_norm_tail_forward, batch_norm_tail_slopes};
 pub use conv::{
-    ConvGrads, ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_backward_pooled, conv2d_forward,
-    conv2d_forward_stats, use_winograd,
+    ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_backward_pooled, conv2d_forward, conv2d_forward_stats,
+    use_winograd,
 };
 pub use conv_act::{ConvActGrads, conv2d_act_backward, conv2d_act_forward, recomputes};
+pub use conv_grads::ConvGrads;
 pub use conv_pool::conv2d_max_pool_forward;
 pub use depthwise::{depthwise_backward, depthwise_forward, is_depthwise};
 pub use layer_norm::layer_norm;

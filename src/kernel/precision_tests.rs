@@ -2,6 +2,7 @@
 //!
 //! `cargo test --release -p simpipe-kernel --lib precision -- --nocapture` prints the first, with `--ignored` the second.
 use super::*;
+use crate::bfloat16::{rounded, widened};
 use crate::depthwise::depthwise_backward;
 use crate::reference::{self, Rng, error, rms_error};
 use rayon::prelude::*;
@@ -78,8 +79,7 @@ fn sums_over_large_maps() {
         let mut positive = |n| -> Vec<f32> { rng.normal(n).into_iter().map(f32::abs).collect() };
         let (x, dy, w) = (positive(same.x_len()), positive(same.y_len()), positive(same.w_len()));
         let [dw, db] = sums(&same, &x, &dy);
-        let seen =
-            |v: &[f32]| -> Vec<f32> { v.iter().map(|v| crate::half::widened(crate::half::rounded(*v))).collect() };
+        let seen = |v: &[f32]| -> Vec<f32> { v.iter().map(|v| widened(rounded(*v))).collect() };
         let [rounded_dw, _] = sums(&same, &seen(&x), &seen(&dy));
         let mut row = format!("| {side} x {side} |");
         for (numerics, wanted) in [(Numerics::Fast, &dw), (Numerics::Exact, &dw), (Numerics::Bf16, &rounded_dw)] {

@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn products_of_bfloat16_are_those_of_rounded_numbers() {
-        use crate::half::{rounded, widened};
+        use crate::bfloat16::{rounded, widened};
         let seen = |v: Vec<f32>| v.into_iter().map(|v| widened(rounded(v))).collect::<Vec<f32>>();
         let mut rng = Rng::new(17);
         for _ in 0..20 {

@@ -1,7 +1,7 @@
 //! Backward of a 3x3 stride-1 convolution by the transposed Winograd maps: one transform of `dy` serves both gradients.
 //!
 //! The images are cut into a fixed number of chunks, each with its own sums for the weights, added in order at the end.
-use crate::conv::ConvGrads;
+use crate::conv_grads::ConvGrads;
 use crate::gemm::{Finish, Gemm, gemm};
 use crate::out_grad::Source;
 use crate::pack::{panels, transpose};

@@ -23,6 +23,8 @@ pub struct Known {
     pub name: &'static str,
     /// What follows it.
     pub argument: Argument,
+    /// Whether a value always lies between 0 and 1.
+    pub share: bool,
     /// Other tools' names, with any separators and in any case.
     pub aka: &'static [&'static str],
 }
@@ -157,7 +159,7 @@ fn apart(text: &str) -> Option<(&str, Option<&str>)> {
     (!number.is_empty() && !name.is_empty()).then_some((name, Some(number)))
 }
 
-const fn suggested(known: &Known) -> suggest::Known<'static> {
+pub(super) const fn suggested(known: &Known) -> suggest::Known<'static> {
     suggest::Known { name: known.name, aka: known.aka }
 }
 
@@ -171,10 +173,10 @@ mod tests {
     use super::*;
 
     const KNOWN: &[Known] = &[
-        Known { name: "recall", argument: Argument::Count, aka: &["hit"] },
-        Known { name: "map@r", argument: Argument::None, aka: &["mean-average-precision-at-r"] },
-        Known { name: "mrr", argument: Argument::CountOrNone, aka: &[] },
-        Known { name: "fpr", argument: Argument::Percent("tpr"), aka: &[] },
+        Known { name: "recall", argument: Argument::Count, share: true, aka: &["hit"] },
+        Known { name: "map@r", argument: Argument::None, share: true, aka: &["mean-average-precision-at-r"] },
+        Known { name: "mrr", argument: Argument::CountOrNone, share: true, aka: &[] },
+        Known { name: "fpr", argument: Argument::Percent("tpr"), share: true, aka: &[] },
     ];
 
     fn help(text: &str) -> String {

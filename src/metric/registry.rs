@@ -1,6 +1,6 @@
 //! Every metric by name, whatever it needs.
 
-use super::name::{Known, NameError, read, shown};
+use super::name::{Known, NameError, read, shown, suggested};
 use super::{Metric, clustering, episode, neighbour, open_set, pair, rank, space};
 use simpipe_base::seed::Seed;
 
@@ -76,6 +76,17 @@ impl AnyMetric {
     }
 }
 
+/// Every name, in the order of the groups.
+pub(super) fn known() -> impl Iterator<Item = &'static Known> {
+    GROUPS.into_iter().flatten()
+}
+
+/// How the metric is written that other tools call by this very name: `` `roc-auc` `` for `AUC`.
+#[must_use]
+pub fn called(name: &str) -> Option<String> {
+    known().find(|known| suggested(known).is_called(name)).map(|known| shown(known.name, known.argument))
+}
+
 /// How every name is written, in the order of the groups: `` `recall@10` ``, `` `map@r` ``.
 #[must_use]
 pub fn names() -> Vec<String> {
@@ -130,6 +141,8 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap_err().help, help, "{text}");
         }
+        assert_eq!(called("AUC").as_deref(), Some("`roc-auc`"));
+        assert_eq!((called("auct"), called("roc-auc")), (None, None));
         let unknown = parse("temperature-of-the-sea").unwrap_err().help;
         let first: Vec<&str> = GROUPS.concat().iter().map(|known| known.name).collect();
         assert_eq!(unknown, format!("expected {}", suggest::one_of(&first)));

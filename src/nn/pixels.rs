@@ -12,11 +12,11 @@ use simpipe_artifact::{ArtifactError, ImagePlace, ImageShape, Images};
 pub struct Pixels {
     /// Height, width, channels; features are the channels of one pixel.
     pub shape: [usize; 3],
-    held: Held,
+    held: Content,
 }
 
 #[derive(Debug)]
-enum Held {
+enum Content {
     Mapped(Images, Vec<ImagePlace>),
     /// `[n, features]`, as [`to_bytes`](super::to_bytes) writes them, with the digests of their images.
     Features(Vec<u8>, Vec<String>),
@@ -67,20 +67,20 @@ impl Pixels {
                 found: sides(places[other].shape),
             });
         }
-        Ok(Self { shape: sides(shape), held: Held::Mapped(images, places) })
+        Ok(Self { shape: sides(shape), held: Content::Mapped(images, places) })
     }
 
     /// Features `[n, features]`, as [`to_bytes`](super::to_bytes) writes them, with the digests of the images that they are of.
     #[must_use]
     pub fn of_features(features: usize, bytes: Vec<u8>, digests: Vec<String>) -> Self {
-        Self { shape: Input::Vector(features).sides(), held: Held::Features(bytes, digests) }
+        Self { shape: Input::Vector(features).sides(), held: Content::Features(bytes, digests) }
     }
 
     /// What a network takes of them.
     #[must_use]
     pub const fn input(&self) -> Input {
         match &self.held {
-            Held::Features(..) => Input::Vector(self.shape[2]),
+            Content::Features(..) => Input::Vector(self.shape[2]),
             _ => Input::Image(self.shape),
         }
     }
@@ -95,8 +95,8 @@ impl Pixels {
     #[must_use]
     pub fn decoding_memory(&self) -> usize {
         match &self.held {
-            Held::Mapped(images, _) => usize::try_from(images.decoding_memory()).unwrap_or(usize::MAX),
-            Held::Features(..) => 0,
+            Content::Mapped(images, _) => usize::try_from(images.decoding_memory()).unwrap_or(usize::MAX),
+            Content::Features(..) => 0,
         }
     }
 
@@ -104,8 +104,8 @@ impl Pixels {
     #[must_use]
     pub fn count(&self) -> usize {
         match &self.held {
-            Held::Mapped(_, places) => places.len(),
-            Held::Features(_, digests) => digests.len(),
+            Content::Mapped(_, places) => places.len(),
+            Content::Features(_, digests) => digests.len(),
         }
     }
 
@@ -116,8 +116,8 @@ impl Pixels {
     #[must_use]
     pub fn image(&self, at: usize) -> Cow<'_, [u8]> {
         match &self.held {
-            Held::Mapped(images, places) => images.pixels(&places[at]).unwrap_or_else(|error| panic!("{error}")),
-            Held::Features(bytes, _) => Cow::Borrowed(&bytes[at * self.image_size()..(at + 1) * self.image_size()]),
+            Content::Mapped(images, places) => images.pixels(&places[at]).unwrap_or_else(|error| panic!("{error}")),
+            Content::Features(bytes, _) => Cow::Borrowed(&bytes[at * self.image_size()..(at + 1) * self.image_size()]),
         }
     }
 
@@ -125,8 +125,8 @@ impl Pixels {
     #[must_use]
     pub fn digest(&self, at: usize) -> String {
         match &self.held {
-            Held::Mapped(_, places) => places[at].digest.to_string(),
-            Held::Features(_, digests) => digests[at].clone(),
+            Content::Mapped(_, places) => places[at].digest.to_string(),
+            Content::Features(_, digests) => digests[at].clone(),
         }
     }
 

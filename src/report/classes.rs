@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ReportData;
-use super::findings::right;
 use super::interval::judged;
+use super::right::right;
 
 /// Classes that a page lists.
 pub(super) const SHOWN: usize = 20;

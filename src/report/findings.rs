@@ -2,31 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use simpipe_artifact::MatchRow;
-
 use super::chart::number;
+use super::finding::Finding;
 use super::known_classes::known_classes;
+use super::right::accuracy;
 use super::{Baselines, ReportData, beside, interval, leaks, untrained};
 
 /// TensorFlow Similarity's counting: a query with a wrong class is not a miss.
 const LOOKUP: &str = "lookup";
-
-/// One thing that a reader must know before believing a number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// A short stable name: `self-matches`, `calibrated-on-training`, ...
-    pub name: &'static str,
-    /// Whether it makes the figures look better than they are.
-    pub flaw: bool,
-    /// What was found, as sentences.
-    pub text: String,
-}
-
-impl Finding {
-    fn new(name: &'static str, flaw: bool, text: String) -> Self {
-        Self { name, flaw, text }
-    }
-}
 
 /// All findings, in a fixed order; those about baselines where these were computed, here or by a stage.
 #[must_use]
@@ -48,18 +31,6 @@ pub fn findings(data: &ReportData, baselines: Option<&Baselines>) -> Vec<Finding
         interval::finding(data),
     ];
     all.into_iter().flatten().collect()
-}
-
-/// Whether the query is accepted with its own class.
-pub(super) fn right(row: &MatchRow) -> bool {
-    row.matched && row.predicted == Some(row.label)
-}
-
-/// The share of rows with the right match; 0 if there are none.
-pub(super) fn accuracy<'a>(rows: impl IntoIterator<Item = &'a MatchRow>) -> f64 {
-    let (count, good) =
-        rows.into_iter().fold((0_u64, 0_u64), |(count, good), row| (count + 1, good + u64::from(right(row))));
-    if count == 0 { 0.0 } else { good as f64 / count as f64 }
 }
 
 fn count(value: usize) -> String {

@@ -3,8 +3,9 @@
 use simpipe_artifact::MatchRow;
 
 use super::chart::number;
-use super::findings::accuracy;
-use super::{Finding, ReportData, spec};
+use super::finding::Finding;
+use super::right::accuracy;
+use super::{ReportData, spec};
 
 /// Wilson's 95 % interval of a share (Wilson, 1927).
 pub(super) fn wilson(share: f64, count: usize) -> (f64, f64) {

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use simpipe_artifact::MatchRow;
 
+use super::ReportData;
 use super::chart::number;
-use super::findings::accuracy;
-use super::{Finding, ReportData};
+use super::finding::Finding;
+use super::right::accuracy;
 
 fn count(value: usize) -> String {
     number(value as f64, 0)

@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 use simpipe_artifact::{Image, ImageShape};
 
-use super::canvas::{Align, Area};
+use super::pen::{Align, Area};
 use super::text::Weight;
 use super::theme::Shape;
 

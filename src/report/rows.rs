@@ -5,8 +5,8 @@ use simpipe_artifact::Cutpoint;
 
 use super::cells::{percent, words};
 use super::chart::number;
-use super::findings::accuracy;
 use super::raw::RawPixels;
+use super::right::accuracy;
 use super::{Baselines, ReportData};
 
 /// The numbers at the top of a page, each with its name.

@@ -17,10 +17,10 @@ use super::text::{CAP_HEIGHT, Weight};
 /// A [`Canvas`] as plotters draws on it: sizes and coordinates count drawn pixels.
 pub(super) struct Surface<'a>(&'a mut Canvas);
 
-impl<'a> Surface<'a> {
-    /// A surface over a whole page.
-    pub(super) fn new(canvas: &'a mut Canvas) -> Self {
-        Self(canvas)
+impl Canvas {
+    /// A surface for plotters over the whole page, in drawn pixels.
+    pub(super) fn surface(&mut self) -> Surface<'_> {
+        Surface(self)
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
     fn lines_of_a_grid_are_marks_too() {
         let mut canvas = Canvas::new(20, 20);
         let style = plotters::style::ShapeStyle::from(&super::super::theme::GRID).stroke_width(2);
-        Surface::new(&mut canvas).draw_line((4, 20), (36, 20), &style).unwrap();
+        canvas.surface().draw_line((4, 20), (36, 20), &style).unwrap();
         let [Mark::Line { points, width, colour, .. }] = canvas.marks() else { panic!("{:?}", canvas.marks()) };
         assert_eq!((points.as_slice(), *width), ([(2.0, 10.0), (18.0, 10.0)].as_slice(), 1.0));
         assert_eq!(*colour, super::super::theme::GRID);

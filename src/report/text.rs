@@ -5,6 +5,7 @@
 
 mod face;
 mod fit;
+mod loaded;
 mod own;
 mod shape;
 

@@ -18,7 +18,7 @@ use super::inputs::{self, Candidates, Entries, Sources};
 use super::known::{Known, Stored};
 use super::pace::Pace;
 use super::profile::Profiling;
-use super::schedule::Held;
+use super::schedule::HeldStage;
 use super::{Event, History, Outcome, earlier, reasons};
 use simpipe_base::digest::Digest;
 use simpipe_base::interrupt::LeftToEnd;
@@ -73,7 +73,7 @@ impl Executor<'_> {
         upstream: &Entries,
         stored: &Stored<'_>,
         attempt: &mut Attempt,
-        held: &Held<'_>,
+        held: &HeldStage<'_>,
     ) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
         let sources = match self.frozen {
             Some(frozen) => frozen.of(self.plan, node, self.store)?,

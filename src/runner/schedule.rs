@@ -31,9 +31,9 @@ struct State {
     blocked: BTreeMap<usize, usize>,
 }
 
-/// A stage in a worker's hands. Dropped without [`Held::finish`], as in a panic, it counts as failed, so that nobody
+/// A stage in a worker's hands. Dropped without [`HeldStage::finish`], as in a panic, it counts as failed, so that nobody
 /// waits for it.
-pub(super) struct Held<'a> {
+pub(super) struct HeldStage<'a> {
     queue: &'a Queue,
     at: usize,
     returned: bool,
@@ -62,7 +62,7 @@ impl Queue {
     }
 
     /// Waits for a stage that may start; `None` once there will be none.
-    pub(super) fn next(&self, cancelled: &dyn Fn() -> bool) -> Option<Held<'_>> {
+    pub(super) fn next(&self, cancelled: &dyn Fn() -> bool) -> Option<HeldStage<'_>> {
         let mut state = self.state();
         loop {
             if cancelled() {
@@ -75,7 +75,7 @@ impl Queue {
                 if state.waiting.remove(&at) {
                     state.device = Some(at);
                 }
-                return Some(Held { queue: self, at, returned: false });
+                return Some(HeldStage { queue: self, at, returned: false });
             }
             if state.running == 0 {
                 return None;
@@ -123,7 +123,7 @@ fn release(state: &mut State, at: usize) {
     }
 }
 
-impl Held<'_> {
+impl HeldStage<'_> {
     /// The stage's position.
     pub(super) const fn at(&self) -> usize {
         self.at
@@ -163,7 +163,7 @@ impl Held<'_> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for HeldStage<'_> {
     fn drop(&mut self) {
         if !self.returned {
             self.queue.finish(self.at, false);

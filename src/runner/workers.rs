@@ -8,7 +8,7 @@ use petgraph::graph::NodeIndex;
 
 use super::error::StageFailure;
 use super::executor::{self, Attempt, Executor};
-use super::schedule::{Held, Queue};
+use super::schedule::{HeldStage, Queue};
 use super::{Event, Finished, Outcome, Runner, StageRecord, retry};
 use simpipe_base::fs::{Inside, remove_dir};
 use simpipe_base::param::View;
@@ -84,7 +84,7 @@ impl Run<'_> {
     /// Tries a stage as often as its policy allows; `None` if it has to wait for the device.
     fn try_until_done(
         &self,
-        held: &Held<'_>,
+        held: &HeldStage<'_>,
         attempt: &mut Attempt,
     ) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
         let node = self.executor.plan.order[held.at()];
@@ -105,7 +105,11 @@ impl Run<'_> {
         }
     }
 
-    fn try_once(&self, held: &Held<'_>, attempt: &mut Attempt) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
+    fn try_once(
+        &self,
+        held: &HeldStage<'_>,
+        attempt: &mut Attempt,
+    ) -> Result<Option<(Outcome, AcEntry)>, StageFailure> {
         let plan = self.executor.plan;
         let node = plan.order[held.at()];
         let stored = |node: NodeIndex| {

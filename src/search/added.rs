@@ -37,12 +37,12 @@ pub struct Added {
     rows: Pieces<AddedRow>,
     /// Places by digest.
     places: Shelves,
-    held: Held,
+    held: AddedVectors,
 }
 
 /// The vectors.
 #[derive(Debug, Clone)]
-enum Held {
+enum AddedVectors {
     /// In the order in which they came.
     List { vectors: Pieces<f32>, dead: Marks },
     /// A place may be taken by another vector once its own is gone.
@@ -56,9 +56,9 @@ impl Added {
         let held = match search {
             Search::Hnsw(params) if search.refuses(distance).is_none() => {
                 let graph = Box::new(LivingGraph::new(dim, distance, params.clone()));
-                Held::Graph { graph, width: params.search_width }
+                AddedVectors::Graph { graph, width: params.search_width }
             }
-            _ => Held::List { vectors: Pieces::new(dim), dead: Marks::default() },
+            _ => AddedVectors::List { vectors: Pieces::new(dim), dead: Marks::default() },
         };
         Self { distance, dim, rows: Pieces::new(1), places: Shelves::default(), held }
     }
@@ -67,8 +67,10 @@ impl Added {
     #[must_use]
     pub fn emptied(&self) -> Self {
         let held = match &self.held {
-            Held::List { .. } => Held::List { vectors: Pieces::new(self.dim), dead: Marks::default() },
-            Held::Graph { graph, width } => Held::Graph { graph: Box::new(graph.emptied()), width: *width },
+            AddedVectors::List { .. } => AddedVectors::List { vectors: Pieces::new(self.dim), dead: Marks::default() },
+            AddedVectors::Graph { graph, width } => {
+                AddedVectors::Graph { graph: Box::new(graph.emptied()), width: *width }
+            }
         };
         Self { rows: Pieces::new(1), places: Shelves::default(), held, ..*self }
     }
@@ -107,9 +109,9 @@ impl Added {
     #[must_use]
     pub fn vector(&self, place: u32) -> &[f32] {
         match &self.held {
-            Held::List { vectors, .. } if (place as usize) < vectors.len() => vectors.row(place as usize),
-            Held::List { .. } => &[],
-            Held::Graph { graph, .. } => graph.vector(place).unwrap_or_default(),
+            AddedVectors::List { vectors, .. } if (place as usize) < vectors.len() => vectors.row(place as usize),
+            AddedVectors::List { .. } => &[],
+            AddedVectors::Graph { graph, .. } => graph.vector(place).unwrap_or_default(),
         }
     }
 
@@ -117,10 +119,10 @@ impl Added {
     #[must_use]
     pub fn living(&self) -> Vec<u32> {
         match &self.held {
-            Held::List { vectors, dead } => {
+            AddedVectors::List { vectors, dead } => {
                 (0..u32::try_from(vectors.len()).unwrap_or(u32::MAX)).filter(|place| !dead.has(*place)).collect()
             }
-            Held::Graph { graph, .. } => graph.living().collect(),
+            AddedVectors::Graph { graph, .. } => graph.living().collect(),
         }
     }
 
@@ -130,12 +132,12 @@ impl Added {
     /// If the vector has another length, holds NaN or an infinity or, for the cosine distance, is all zeros.
     pub fn add(&mut self, row: AddedRow, vector: &[f32]) -> Result<u32, SearchError> {
         let place = match &mut self.held {
-            Held::List { vectors, .. } => {
+            AddedVectors::List { vectors, .. } => {
                 let ready = ready(vector, self.dim, self.distance)?;
                 vectors.push(ready.rows().row(0));
                 u32::try_from(vectors.len() - 1).unwrap_or(u32::MAX)
             }
-            Held::Graph { graph, .. } => graph.add(vector)?,
+            AddedVectors::Graph { graph, .. } => graph.add(vector)?,
         };
         self.places.set(&row.digest, place);
         if (place as usize) < self.rows.len() {
@@ -158,13 +160,13 @@ impl Added {
     pub fn remove(&mut self, digest: &str) -> bool {
         let Some(place) = self.places.remove(digest) else { return false };
         match &mut self.held {
-            Held::List { dead, .. } => {
+            AddedVectors::List { dead, .. } => {
                 dead.set(place);
                 if dead.len() > DEAD.max(self.places.len() / 8) {
                     self.move_together();
                 }
             }
-            Held::Graph { graph, .. } => {
+            AddedVectors::Graph { graph, .. } => {
                 graph.remove(place);
                 if graph.is_empty() {
                     self.rows = Pieces::new(1);
@@ -201,7 +203,7 @@ impl Added {
     }
 
     fn of_one(&self, query: &[f32], wanted: &Wanted) -> Vec<Hit> {
-        let Held::Graph { graph, width } = &self.held else {
+        let AddedVectors::Graph { graph, width } = &self.held else {
             let rows = self.living().into_iter().filter(|row| wanted.counts(*row)).collect();
             return ranked_hits(self.distance, query, rows, |place| self.vector(place), wanted.k);
         };

@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use self::preselection::Preselected;
 use super::SearchError;
 use super::distance::{Rows, between, square_norm};
+pub use super::hit::{Hit, Wanted};
 use super::marks::Marks;
 use super::ranking::{Among, key_of, ranked_hits};
 use super::scores::transposed;
@@ -31,31 +32,6 @@ const ROW_TILE: usize = 512;
 /// Numbers that are turned around once and kept (256 MiB); more are turned around for each tile of queries, which takes a third
 /// longer and no memory.
 const KEPT_TURNED: usize = 1 << 26;
-
-/// A row near a query.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Hit {
-    /// Its position among the rows.
-    pub row: u32,
-    /// Its distance (or similarity) to the query.
-    pub distance: f32,
-}
-
-/// What is wanted for one query.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// How many neighbours; fewer are found where there are fewer rows.
-    pub k: usize,
-    /// Positions of rows that don't count, such as the query itself; in increasing order.
-    pub excluded: Arc<[u32]>,
-}
-
-impl Wanted {
-    /// Whether a row counts.
-    pub(super) fn counts(&self, row: u32) -> bool {
-        self.excluded.binary_search(&row).is_err()
-    }
-}
 
 /// Rows prepared for exact search.
 pub struct ExactSearch<'a> {

@@ -14,6 +14,7 @@ mod codes;
 pub mod distance;
 mod drawn;
 mod error;
+mod hit;
 pub mod hnsw;
 pub mod isotonic;
 mod ivf_pq;

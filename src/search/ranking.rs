@@ -3,7 +3,7 @@
 use simpipe_artifact::Distance;
 
 use super::distance::between;
-use super::knn::{Hit, Wanted};
+use super::hit::{Hit, Wanted};
 use super::marks::Marks;
 use super::top_k::{key, position, ranked};
 use super::wide::widest;

@@ -23,6 +23,7 @@ const AKA: &[Known<'static>] = &[
     Known { name: "seeds", aka: &["random_states", "random_seeds", "n_seeds", "num_seeds", "replicates"] },
     Known { name: "sweep", aka: &["tune", "tuning", "hyperparameters", "search_space", "hparams", "optuna"] },
     Known { name: "device", aka: &["gpu", "backend", "accelerator", "cuda", "use_gpu"] },
+    Known { name: "numerics", aka: &["precision", "mixed_precision", "amp", "autocast", "dtype"] },
     Known { name: "extends", aka: &["base", "inherits", "parent", "include", "includes", "defaults", "import"] },
 ];
 

@@ -122,7 +122,7 @@ impl Stage for Baseline {
         let excluded = Excluded::of(params.exclude.as_ref(), same, &index, &queries)?;
         excluded.tell(ctx);
         let lookup = Lookup::new(&index, &queries, excluded.rows);
-        let mut found = Found::default();
+        let mut found = FoundBaselines::default();
         let embedding = lookup.of_embedding(ctx, &index, &queries, info.metric)?;
         found.insert("chance", lookup.chance());
         found.insert("largest-class", lookup.largest_class());
@@ -170,12 +170,12 @@ impl Stage for Baseline {
 
 /// Baselines by name, and why others are not there.
 #[derive(Default)]
-struct Found {
+struct FoundBaselines {
     values: BTreeMap<&'static str, Values>,
     skipped: BTreeMap<String, String>,
 }
 
-impl Found {
+impl FoundBaselines {
     fn insert(&mut self, name: &'static str, values: Values) {
         self.values.insert(name, values);
     }
@@ -215,7 +215,7 @@ fn pixels(
     index: &IndexRows,
     queries: &Embeddings,
     lookup: &Lookup<'_>,
-    found: &mut Found,
+    found: &mut FoundBaselines,
 ) -> Result<(), StageError> {
     let names = ["raw-pixels", "mean-centred-pixels"];
     let dataset: DatasetInfo = read_json(ctx.input("dataset", "dataset.json"))?;

@@ -104,7 +104,7 @@ pub(super) fn of_training(ctx: &mut Ctx<'_>, port: &str, asked: &Embeddings, all
     let trained = ImageSet::read(ctx.input(port, ImageSet::TRAINED_ON))?;
     let pairs: Vec<(usize, u64)> =
         asked.digest.iter().enumerate().filter_map(|(at, digest)| Some((at, trained.example(digest)?))).collect();
-    let found = Found { place: Where::Training, pairs };
+    let found = Elsewhere { place: Where::Training, pairs };
     match found.pairs.len() {
         0 => {}
         _ if !allowed => return Err(found.issue(asked).into()),
@@ -117,14 +117,14 @@ pub(super) fn of_training(ctx: &mut Ctx<'_>, port: &str, asked: &Embeddings, all
 }
 
 /// Queries with the example that each is elsewhere, by their positions among the queries.
-struct Found {
+struct Elsewhere {
     place: Where,
     pairs: Vec<(usize, u64)>,
 }
 
 /// What queries are part of, by the bytes of their images.
 pub(super) struct Leaks {
-    found: Vec<Found>,
+    found: Vec<Elsewhere>,
     queries: usize,
 }
 
@@ -146,9 +146,9 @@ impl Leaks {
             (0..queries.len()).filter_map(|at| Some((at, example(at)?))).collect()
         };
         let found = vec![
-            Found { place: Where::Index, pairs: pairs(&indexed) },
-            Found { place: Where::Training, pairs: pairs(&|at| trained.example(&queries.digest[at])) },
-            Found { place: Where::Calibration, pairs: pairs(&|at| calibrated.example(&queries.digest[at])) },
+            Elsewhere { place: Where::Index, pairs: pairs(&indexed) },
+            Elsewhere { place: Where::Training, pairs: pairs(&|at| trained.example(&queries.digest[at])) },
+            Elsewhere { place: Where::Calibration, pairs: pairs(&|at| calibrated.example(&queries.digest[at])) },
         ];
         Ok(Self { found, queries: queries.len() })
     }
@@ -177,7 +177,7 @@ impl Leaks {
         Ok(())
     }
 
-    fn some(&self) -> impl Iterator<Item = &Found> {
+    fn some(&self) -> impl Iterator<Item = &Elsewhere> {
         self.found.iter().filter(|found| !found.pairs.is_empty())
     }
 
@@ -203,7 +203,7 @@ impl Leaks {
     }
 }
 
-impl Found {
+impl Elsewhere {
     fn issue(&self, queries: &Embeddings) -> Issue {
         let of = self.place.of();
         let pair = |(at, id): &(usize, u64)| format!("query {} is example {id} {of}", queries.example_id[*at]);

@@ -36,6 +36,7 @@ pub mod evaluate;
 mod exclude;
 pub mod few_shot;
 pub mod index;
+mod kinds;
 mod leak;
 pub mod match_;
 pub mod near_copies;

@@ -26,8 +26,8 @@ const NOTES: &[(&[&str], &str)] = &[
     ),
     (
         &["precision", "mixed_precision", "amp", "fp16", "bf16", "autocast", "dtype"],
-        "nothing to set: training computes with 32-bit floats; as a figure, `precision@5` is one of the `metrics` of a stage \
-         `evaluate`",
+        "write `numerics = \"bf16\"` at the top of the file: products are then computed in bfloat16, on processors that have \
+         it, and sums in 32-bit floats; as a figure, `precision@5` is one of the `metrics` of a stage `evaluate`",
     ),
     (
         &["recall"],

@@ -12,6 +12,7 @@ use simpipe_base::suggest::Known;
 use simpipe_nn::device;
 use simpipe_stage::{BackendChoice, Bound, Catalog, DynStage, NumberDoc, Policy, Stage, StageDoc, StageError, Unable};
 
+use super::kinds::kinds;
 use super::notes;
 use super::reported;
 
@@ -27,10 +28,6 @@ pub fn builtin() -> &'static dyn Catalog {
 
 macro_rules! stages {
     ($($stage:ty),* $(,)?) => {
-        fn names() -> Vec<&'static str> {
-            vec![$(<$stage as Stage>::NAME),*]
-        }
-
         fn read(stage: &str, table: &Node, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {
             $(
                 if stage == <$stage as Stage>::NAME {
@@ -71,12 +68,6 @@ macro_rules! stages {
 
 every_stage!(stages);
 
-/// The kinds of stages that there are.
-#[must_use]
-pub(super) fn kinds() -> Vec<&'static str> {
-    names()
-}
-
 /// A stage's parameters followed by the keys that every stage's table may hold.
 fn with_policy(params: Shape) -> Shape {
     match params {
@@ -90,7 +81,7 @@ fn with_policy(params: Shape) -> Shape {
 
 impl Catalog for Registry {
     fn stages(&self) -> Vec<&'static str> {
-        names()
+        kinds()
     }
 
     fn read(&self, stage: &str, table: &Node, path: &str, issues: &mut Issues) -> Option<Arc<dyn DynStage>> {

@@ -6,6 +6,7 @@
 mod definitions;
 
 use self::definitions::{BEFORE, BEHIND, OWN};
+use super::kinds::kinds;
 use simpipe_base::param::{Param, Shape};
 use simpipe_base::seed::Seed;
 use simpipe_base::suggest;
@@ -27,7 +28,7 @@ pub struct Reported {
 /// # Errors
 /// If no stage leaves such a number.
 pub fn reported(name: &str) -> Result<Vec<Reported>, NameError> {
-    let kinds = super::registry::kinds();
+    let kinds = kinds();
     if let Some((stage, rest)) = name.split_once('.')
         && let Some(kind) = kinds.iter().find(|kind| is_of_kind(stage, kind))
         && let Some(definition) = of_stage(kind, rest)
@@ -250,6 +251,15 @@ mod tests {
         assert!(one("binary_accuracy").contains("tp / count"));
     }
 
+    /// Their intervals are cut at 0 and 1.
+    #[test]
+    fn what_a_threshold_achieves_is_a_share() {
+        for metric in CalibrationMetric::ALL {
+            let name = format!("calibrate.optimal.{}", metric.column());
+            assert!(simpipe_metric::bounds::is_share(&name), "{name}");
+        }
+    }
+
     #[test]
     fn unknown_names_are_asked_about() {
         let help = |name: &str| reported(name).unwrap_err().help;
@@ -261,7 +271,7 @@ mod tests {
 
     #[test]
     fn every_definition_is_a_sentence_of_a_known_stage() {
-        let kinds = super::super::registry::kinds();
+        let kinds = kinds();
         for (stage, name, definition) in OWN {
             assert!(kinds.contains(stage) && definition.ends_with('.'), "{stage}.{name}");
         }

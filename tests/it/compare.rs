@@ -10,6 +10,7 @@ use simpipe_base::digest::Digest;
 
 use crate::project::{PLAIN_REPORT, Project, signal, simpipe};
 use crate::schemas::validate;
+use crate::turns::turn;
 
 /// The smoke experiment as far as an evaluation, in a project of its own.
 fn evaluated() -> (Project, String) {
@@ -412,6 +413,7 @@ fn tags_and_notes_are_shown_and_removed_runs_are_gone() {
 
 #[test]
 fn a_watched_list_is_shown_again_when_it_changes() {
+    let _turn = turn();
     let project = Project::new();
     let [good, ..] = made(&project);
     let root = project.root().to_str().unwrap();

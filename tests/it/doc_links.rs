@@ -42,6 +42,25 @@ fn anchors(text: &str) -> BTreeSet<String> {
     headings.into_iter().chain(named).collect()
 }
 
+/// The words in backticks of a text.
+fn words(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// The rows of a page's tables by their cells, heads among them.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let lines = text.lines().filter(|line| line.starts_with("| "));
+    lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+/// The paths that `a/{b,c}.rs` stands for.
+fn written_out(path: &str) -> Vec<String> {
+    match path.split_once('{').and_then(|(front, rest)| Some((front, rest.split_once('}')?))) {
+        Some((front, (names, end))) => names.split(',').map(|name| format!("{front}{name}{end}")).collect(),
+        None => vec![path.to_owned()],
+    }
+}
+
 /// What is wrong with a link of a page.
 fn broken(page: &Path, link: &str) -> Option<String> {
     let (path, place) = link.split_once('#').map_or((link, None), |(path, place)| (path, Some(place)));
@@ -75,4 +94,34 @@ fn a_wrong_link_is_found() {
     assert_eq!(links("[a](b.md#c) `x` [d](https://e.org)\n```\n[f](g)\n```\n"), ["b.md#c"]);
     assert!(broken(&page, "docs/nowhere.md").is_some() && broken(&page, "docs/README.md#nowhere").is_some());
     assert_eq!((broken(&page, "docs/README.md#guides"), anchor("How do I `sweep`?")), (None, "how-do-i-sweep".into()));
+}
+
+#[test]
+fn what_is_written_by_hand_is_where_the_page_says() {
+    let text = std::fs::read_to_string(repository().join("docs/concepts/dependencies.md")).unwrap();
+    let (_, by_hand) = text.split_once("## Written by hand").unwrap();
+    let places: Vec<String> =
+        rows(by_hand).iter().skip(1).flat_map(|row| words(row[1])).flat_map(written_out).collect();
+    assert!(places.len() > 30, "{places:?}");
+    let source = repository().join("src");
+    let is_there = |path: &str| source.join(path).exists() || source.join(format!("{path}.rs")).exists();
+    let missing: Vec<&String> = places.iter().filter(|path| !is_there(path.trim_end_matches("/*"))).collect();
+    assert!(missing.is_empty(), "docs/concepts/dependencies.md names what is not below `src`: {missing:?}");
+}
+
+#[test]
+fn results_of_benches_are_there_or_a_script_writes_them() {
+    let folder = repository().join("benches/results");
+    let text = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let listed = rows(&text);
+    assert!(listed.len() > 3, "{listed:?}");
+    for row in listed.iter().skip(1) {
+        for name in words(row[0]).into_iter().filter(|name| !folder.join(name).exists()) {
+            let place = format!("benches/results/{}", name.split_once('/').map_or(name, |(inner, _)| inner));
+            let commands = words(row[2]);
+            let scripts = commands.iter().filter_map(|command| command.split_whitespace().next());
+            let mut texts = scripts.filter_map(|script| std::fs::read_to_string(repository().join(script)).ok());
+            assert!(texts.any(|text| text.contains(&place)), "nothing writes {place} of `{name}`");
+        }
+    }
 }

@@ -251,22 +251,74 @@ fn odd_collections_have_a_config_or_a_way_out() {
     write_classes(&place.path().join("named"), &[("Unknown", 8), ("No match", 8)], 16);
     write_classes(&place.path().join("flat"), &[("train", 3), ("test", 3)], 16);
     write_classes(&place.path().join("phone"), &[("cat", 8)], 16);
-    std::fs::create_dir(place.path().join("phone/dog")).unwrap();
-    std::fs::write(place.path().join("phone/dog/1.heic"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
+    write_classes(&place.path().join("mixed"), &[("cat", 12), ("cow", 12)], 16);
+    for (class, file, bytes) in [
+        ("dog", "1.heic", &b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..]),
+        ("owl", "1.svg", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
+    ] {
+        for folder in ["phone", "mixed"].map(|folder| place.path().join(folder).join(class)) {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(file), bytes).unwrap();
+        }
+    }
     for (args, part) in [
         (vec!["init", "few"], "--unseen-classes"),
         (vec!["init", "flat"], "are splits, and the images are directly in them"),
-        (vec!["init", "phone"], "no image of `dog` can be read, such as `dog/1.heic`"),
+        (vec!["init", "phone"], "no image of `dog` (HEIC), `owl` (SVG) can be read, such as `dog/1.heic`"),
     ] {
         let output = at(place.path(), &args);
         assert!(output.status.code() == Some(2) && text(&output).contains(part), "{args:?}: {}", text(&output));
     }
-    for args in [vec!["init", "few", "--unseen-classes"], vec!["init", "named"]] {
+    for args in [
+        vec!["init", "few", "--unseen-classes"],
+        vec!["init", "named"],
+        vec!["init", "mixed"],
+        vec!["check", "configs/mixed.toml"],
+    ] {
         let output = at(place.path(), &args);
         assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output));
     }
     let config = std::fs::read_to_string(place.path().join("configs/named.toml")).unwrap();
     assert!(config.contains("unknown-label = \"None of them\""), "{config}");
+    let config = std::fs::read_to_string(place.path().join("configs/mixed.toml")).unwrap();
+    assert!(config.contains("on-corrupt = \"skip\"") && config.contains("`dog` (HEIC), `owl` (SVG)"), "{config}");
+}
+
+/// Classes that spare images have thresholds of images that training never sees; smaller ones have numbers that need none.
+#[test]
+fn small_classes_are_held_out_or_evaluated_without_a_threshold() {
+    let place = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..8).map(|at| format!("c{at}")).collect();
+    let write = |folder: &str, images: usize| {
+        let classes: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), images)).collect();
+        write_classes(&place.path().join(folder), &classes, 16);
+    };
+    [6, 8, 10].into_iter().for_each(|images| write(&format!("of{images}"), images));
+    write("parted/train", 4);
+    write("parted/test", 4);
+    let held_out = ["pipeline = \"metric-learning-held-out\"", "validation = 0.2, test = 0.2, stratified = true"];
+    let evaluated = ["pipeline = \"metric-learning-evaluation\"", "[evaluate]"];
+    for (folder, parts) in [("of6", evaluated), ("of8", held_out), ("of10", held_out), ("parted", evaluated)] {
+        let output = at(place.path(), &["init", folder]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{folder}: {said}");
+        let from_training = said.contains("the threshold is found on training images");
+        assert_eq!(from_training, parts == evaluated, "{folder}: {said}");
+        let file = format!("configs/{folder}.toml");
+        let config = std::fs::read_to_string(place.path().join(&file)).unwrap();
+        assert!(parts.iter().all(|part| config.contains(part)), "{folder}: {config}");
+        let output = at(place.path(), &["check", &file]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{folder}: {said}");
+        assert!(!said.contains("metric-learning-held-out"), "`check` asks for what `init` wrote or could not: {said}");
+    }
+    let short = ["--set", "train.epochs=1", "--set", "train.steps-per-epoch=1", "--set", "train.validation-steps=1"];
+    let figures = ["--set", "report.figures=[\"training-curves\"]"];
+    for file in ["configs/of6.toml", "configs/of8.toml"] {
+        let args: Vec<&str> = ["run", file].iter().chain(&short).chain(&figures).copied().collect();
+        let output = at(place.path(), &args);
+        assert_eq!(output.status.code(), Some(0), "{file}: {}", text(&output));
+    }
 }
 
 /// A table of files, with a column of splits, without one, and too short for any.

@@ -61,6 +61,9 @@ fn a_training_that_is_stopped_twice_ends_with_the_same_bytes() {
         assert!(summary.contains("1 interrupted, 6 skipped in "), "{summary}");
     }
     let more = [&PLAIN_REPORT[..], &LONG].concat();
+    let plan = project.json(&[&["plan", "configs/smoke.toml", "--json"], &more[..]].concat(), 0);
+    let train = plan["stages"].as_array().unwrap().iter().find(|stage| stage["id"] == "train").unwrap();
+    assert_eq!(train["goes_on_after"], steps_kept(&project), "`plan` says where it goes on: {train}");
     let resumed = project.run(&more);
     let undisturbed = Project::new();
     let whole = undisturbed.run(&more);

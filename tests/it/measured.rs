@@ -159,7 +159,7 @@ fn a_network_that_is_only_loaded_is_a_baseline() {
     // One that was trained is no baseline.
     let trained = run(&["--set", "start.epochs=1"]);
     let file: BaselineFile = read_json(&trained.dir(&project).join("baseline").join(BaselineFile::FILE)).unwrap();
-    assert_eq!(file.skipped["frozen"], "The network at the port `frozen` was trained, so it is no baseline.");
+    assert_eq!(file.skipped["frozen"], "The network at the port `frozen` was trained, so it is not a baseline.");
 }
 
 #[test]

@@ -155,8 +155,11 @@ fn words_of_other_places_and_tools_lead_to_the_right_line() {
     for (set, help) in [
         ("match.recall-at=[1]", "`metrics` of a stage `evaluate`"),
         ("match.metrics=[\"recall@1\"]", "`metrics` of a stage `evaluate`"),
-        ("train.precision=\"bf16\"", "training computes with 32-bit floats"),
-        ("train.amp=true", "training computes with 32-bit floats"),
+        ("train.precision=\"bf16\"", "write `numerics = \"bf16\"` at the top of the file"),
+        ("train.amp=true", "write `numerics = \"bf16\"` at the top of the file"),
+        ("train.mixed_precision=true", "write `numerics = \"bf16\"` at the top of the file"),
+        ("train.dtype=\"bfloat16\"", "write `numerics = \"bf16\"` at the top of the file"),
+        ("amp=true", "did you mean `numerics`?"),
         ("train.GradientTape=true", "`simpipe run` takes every step"),
         ("train.callbacks=[]", "`early-stopping`, `keep-best`"),
         ("train.lr_scheduler=\"cosine\"", "did you mean `schedule`?"),

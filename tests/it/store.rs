@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use crate::kills::kill_at;
 use crate::project::{PLAIN_REPORT, Project, simpipe};
 use crate::schemas::validate;
+use crate::turns::turn;
 
 /// `runs --json`, newest first.
 fn runs(project: &Project) -> Vec<Json> {
@@ -24,6 +25,7 @@ fn calibrated_for(project: &Project, metric: &str) -> String {
 
 #[test]
 fn a_killed_run_is_listed_as_killed_and_show_says_so() {
+    let _turn = turn();
     let project = Project::new();
     // Half a minute of training: whoever reads the lines may be late.
     let long = ["--set", "train.steps-per-epoch=2000"];

@@ -19,6 +19,7 @@ use super::schema;
 use crate::error::{Error, Exit};
 use simpipe_base::param::Shape;
 use simpipe_base::suggest::{self, Known};
+use simpipe_metric::registry::called;
 use simpipe_stage::StageDoc;
 use simpipe_stages::columns::{ColumnDoc, column_called};
 use simpipe_stages::registry;
@@ -65,7 +66,7 @@ pub(super) fn exec(args: &DocsArgs, out: &mut dyn Write) -> Result<Exit, Error> 
 }
 
 /// What a name means; several things may share one.
-struct Found<'a> {
+struct Meanings<'a> {
     stages: Vec<&'a StageDoc>,
     families: Vec<&'a Family>,
     entries: Vec<(&'a Family, Entry)>,
@@ -77,7 +78,7 @@ struct Found<'a> {
     column: Option<&'static ColumnDoc>,
 }
 
-impl Found<'_> {
+impl Meanings<'_> {
     /// A figure may have the name of what it shows, which is wanted then too.
     fn is_figures_alone(&self) -> bool {
         let others = self.stages.is_empty() && self.families.is_empty();
@@ -116,10 +117,10 @@ fn parameters(name: &str, docs: &[StageDoc], families: &[Family]) -> Vec<(String
     all.flat_map(of_entry).collect()
 }
 
-fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<Found<'a>, Error> {
+fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<Meanings<'a>, Error> {
     let entries = |family: &'a Family| family.entries().into_iter().map(move |entry| (family, entry));
     let numbers = reported(name);
-    let mut found = Found {
+    let mut found = Meanings {
         parameters: Vec::new(),
         numbers: numbers.clone().ok().filter(|_| name.contains('.')).unwrap_or_default(),
         stages: docs.iter().filter(|doc| doc.name == name).collect(),
@@ -151,19 +152,20 @@ fn find<'a>(name: &str, docs: &'a [StageDoc], families: &'a [Family]) -> Result<
     Ok(found)
 }
 
-/// What other tools call by this name: an alternative, a parameter, or what a sentence is said of.
+/// What other tools call by this name: an alternative, a parameter, a metric, or what a sentence is said of.
 fn of_other_tools(name: &str, docs: &[StageDoc], families: &[Family]) -> Option<String> {
     let alternatives = || families.iter().flat_map(|family| family.choice.alternatives.iter());
-    let called = |name_here: &str, aka: &[&str]| Known { name: name_here, aka }.is_called(name);
-    let chosen = alternatives().find(|one| called(one.name, one.aka)).map(|one| one.name.to_owned());
+    let is_called = |name_here: &str, aka: &[&str]| Known { name: name_here, aka }.is_called(name);
+    let chosen = alternatives().find(|one| is_called(one.name, one.aka)).map(|one| one.name.to_owned());
     let own = docs.iter().map(|doc| &doc.params);
     let records = own.chain(alternatives().filter_map(|one| one.params.as_ref())).filter_map(|shape| match shape {
         Shape::Record(record) => Some(record),
         _ => None,
     });
-    let field = || records.flat_map(|record| &record.fields).find(|field| called(&field.name, field.aka));
+    let field = || records.flat_map(|record| &record.fields).find(|field| is_called(&field.name, field.aka));
     let meant = chosen.or_else(|| field().map(|field| field.name.clone()));
-    let meant = meant.map(|meant| format!("did you mean `{meant}`?"));
+    let meant = meant.map(|meant| format!("`{meant}`")).or_else(|| called(name));
+    let meant = meant.map(|meant| format!("did you mean {meant}?"));
     meant.or_else(|| registry::builtin().note(name).map(str::to_owned))
 }
 
@@ -180,7 +182,7 @@ fn all_json(docs: &[StageDoc], families: &[Family]) -> Json {
     json!({ "stages": stages, "entries": families.iter().flat_map(entries).collect::<Vec<_>>(), "parameters": [] })
 }
 
-fn found_json(found: &Found<'_>) -> Json {
+fn found_json(found: &Meanings<'_>) -> Json {
     let of_family = |family: &&Family| family.entries().iter().map(|e| e.json(&family.path())).collect::<Vec<_>>();
     let entries: Vec<Json> = found.entries.iter().map(|(family, entry)| entry.json(&family.path())).collect();
     let entries: Vec<Json> = entries.into_iter().chain(found.families.iter().flat_map(of_family)).collect();
@@ -226,7 +228,7 @@ fn overview(docs: &[StageDoc], families: &[Family], out: &mut dyn Write) -> Resu
     Ok(())
 }
 
-fn show(found: &Found<'_>, families: &[Family], out: &mut dyn Write) -> Result<(), Error> {
+fn show(found: &Meanings<'_>, families: &[Family], out: &mut dyn Write) -> Result<(), Error> {
     let mut first = true;
     let mut gap = |out: &mut dyn Write| if std::mem::take(&mut first) { Ok(()) } else { writeln!(out) };
     for doc in &found.stages {

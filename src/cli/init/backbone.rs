@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::print::shown;
 use super::super::toml_text::quoted;
-use super::Refusal;
 use super::paths::shortest;
+use super::refusal::Refusal;
 use serde_json::{Value as Json, json};
 use simpipe_artifact::TensorFile;
 use simpipe_base::fs::read_regular;

@@ -8,10 +8,11 @@ use std::path::Path;
 
 use serde_json::json;
 
+pub(super) use self::division::APART;
 pub(super) use self::folder::of_folder;
 use super::super::print::{self, shown};
 use super::super::toml_text::quoted;
-use super::Refusal;
+use super::refusal::Refusal;
 use simpipe_base::param::{self, left_to_a_shell};
 use simpipe_base::suggest;
 use simpipe_data::source::Source;
@@ -68,6 +69,14 @@ pub(super) struct HeldOut {
     pub(super) split: Split,
     /// Whether test classes are never trained on: then there is no other way.
     pub(super) by_class: bool,
+}
+
+impl HeldOut {
+    /// Whether two classes of two images are held out, and as many are left.
+    fn has_pairs(&self) -> bool {
+        let pairs = |split: &Split| split.counts.iter().filter(|count| **count > 1).count();
+        pairs(&self.train) >= 2 && pairs(&self.split) >= 2
+    }
 }
 
 /// One split of a collection.

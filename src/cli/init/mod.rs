@@ -4,6 +4,7 @@ mod backbone;
 mod collection;
 mod paths;
 mod recipe;
+mod refusal;
 mod text;
 
 use std::io::Write;
@@ -13,16 +14,16 @@ use clap::Args;
 use serde_json::json;
 
 use self::backbone::Pretrained;
-use self::collection::{Collection, Split, datasets, is_table, of_dataset, of_folder, refuse_of_a_shell};
+use self::collection::{APART, Collection, Split, datasets, is_table, of_dataset, of_folder, refuse_of_a_shell};
 use self::paths::shortest;
 use self::recipe::Recipe;
+use self::refusal::Refusal;
 use super::options::{OverlayOptions, plan_of};
 use super::print::{self, Paint, shown};
 use super::sink;
 use crate::error::{Error, Exit};
 use simpipe_base::interrupt::LeftToEnd;
 use simpipe_base::suggest;
-use simpipe_data::source::SurveyError;
 use simpipe_spec as spec;
 
 /// Write a first config for a folder of images or a built-in dataset.
@@ -70,31 +71,6 @@ pub(super) struct InitArgs {
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
-}
-
-/// Why no config can be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Refusal {
-    message: String,
-    help: String,
-}
-
-impl Refusal {
-    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: help.into() }
-    }
-}
-
-impl From<SurveyError> for Refusal {
-    fn from(error: SurveyError) -> Self {
-        Self { message: error.message, help: error.help }
-    }
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::usage(refusal.message, refusal.help)
-    }
 }
 
 pub(super) fn exec(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Error> {
@@ -201,11 +177,13 @@ fn for_a_shell(path: &str) -> String {
 fn warnings(images: &Collection, recipe: &Recipe) -> Vec<String> {
     const NAMED: usize = 5;
     let mut warnings: Vec<String> = images.notes.iter().map(shown).collect();
-    if images.held_out.is_some() && recipe.held_out.is_none() {
-        warnings.push(
-            "too few readable images to hold any back: the threshold is found on training images and is optimistic"
-                .to_owned(),
-        );
+    if recipe.held_out.is_none() {
+        let large = images.train.counts.iter().filter(|count| **count >= APART).count() >= 2;
+        let more = if large { "" } else { "; with 8 or more images in two classes, `init` holds some out" };
+        warnings.push(format!(
+            "no images are held out of training, so the threshold is found on training images and is too strict for new \
+             ones{more}"
+        ));
     }
     let held_out = images.held_out.as_ref().zip(recipe.held_out.as_ref());
     let held_out = held_out.map(|(held_out, draw)| (&held_out.split, draw));

@@ -1,8 +1,8 @@
 //! Numbers for a first experiment on a collection of images: what is drawn, how large batches are, which layers fit.
 
-use super::Refusal;
 use super::backbone::Pretrained;
 use super::collection::{Collection, HeldOut, Split};
+use super::refusal::Refusal;
 
 /// How one split is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub(super) struct Recipe {
 
 /// Images in a batch, about.
 const BATCH: usize = 80;
+/// Images of a class in a batch, at most.
+const EXAMPLES: usize = 8;
 /// Steps in all, about: minutes on small images.
 const STEPS: usize = 1000;
 /// Fewer test images of a class than this are not halved.
@@ -63,10 +65,14 @@ const TESTED: usize = 200;
 impl Recipe {
     pub(super) fn of(images: &Collection, backbone: Option<Pretrained>) -> Result<Self, Refusal> {
         let held_out = Self::held_out(images);
-        let train = match &held_out {
+        let mut train = match &held_out {
             Some((_, train, _)) => train.clone(),
-            None => Draw::of(&images.train, 4, 8, None).map_err(|refusal| images.way_out(refusal))?,
+            None => Draw::of(&images.train, 4, EXAMPLES, None).map_err(|refusal| images.way_out(refusal))?,
         };
+        // Images that are there twice stay in one split, which may have one less of the smallest class.
+        if !images.exact && train.examples_per_class < EXAMPLES {
+            train.examples_per_class = (train.examples_per_class - 1).max(2);
+        }
         let test = Draw::of(&images.test, 2, 2, Some(TESTED)).map_err(|refusal| images.way_out(refusal))?;
         // Files that were not looked at may be broken too.
         let safe = |count: usize| if images.exact { count } else { count * 9 / 10 };
@@ -104,7 +110,7 @@ impl Recipe {
     /// What is held out and what is then trained on, where both have two classes of two images.
     fn held_out(images: &Collection) -> Option<(&HeldOut, Draw, Draw)> {
         let held_out = images.held_out.as_ref()?;
-        let train = Draw::of(&held_out.train, 4, 8, None).ok()?;
+        let train = Draw::of(&held_out.train, 4, EXAMPLES, None).ok()?;
         let draw = Draw::of(&held_out.split, 2, 2, None).ok()?;
         Some((held_out, train, draw))
     }

@@ -27,6 +27,7 @@ pub(super) fn config(name: &str, file: &str, images: &Collection, recipe: &Recip
         backbone(images, recipe),
         train(recipe),
         evaluation(images, recipe),
+        benchmarks(images, recipe),
         report(images, recipe),
     ]
     .concat()
@@ -78,8 +79,12 @@ fn head(name: &str, file: &str, images: &Collection, recipe: &Recipe) -> String 
     for note in &images.notes {
         line(&mut text, &format!("# Note: {}.", shown(note)));
     }
-    let trained = if recipe.backbone.is_some() { "frozen-backbone" } else { "metric-learning" };
-    let pipeline = if held_out.is_some() { format!("{trained}-held-out") } else { trained.to_owned() };
+    let pipeline = match (&recipe.backbone, &held_out) {
+        (Some(_), Some(_)) => "frozen-backbone-held-out",
+        (Some(_), None) => "frozen-backbone",
+        (None, Some(_)) => "metric-learning-held-out",
+        (None, None) => "metric-learning-evaluation",
+    };
     line(&mut text, &format!("pipeline = \"{pipeline}\"  # the graph of stages: `simpipe graph` draws it"));
     line(&mut text, &format!("name = {}", quoted(name)));
     line(&mut text, &format!("description = {}", quoted(&format!("A first experiment on {subject}"))));
@@ -235,7 +240,6 @@ fn evaluation(images: &Collection, recipe: &Recipe) -> String {
             recipe.calibration
         ),
     };
-    let neighbours = recipe.neighbours;
     match recipe.evaluation {
         Evaluation::Halves { index, queries } => {
             line(&mut text, "[index]                       # the first half of the test images, in shuffled order");
@@ -254,18 +258,7 @@ fn evaluation(images: &Collection, recipe: &Recipe) -> String {
             line(&mut text, "slice = \"all\"\nleave-one-out = true");
         }
     }
-    line(&mut text, &format!("neighbours = {neighbours}"));
-    if images.copies {
-        line(&mut text, ALLOWED);
-    }
-    let unknown = free_word(&images.classes);
-    if images.classes.iter().any(|class| class == "Unknown") {
-        line(
-            &mut text,
-            &format!("unknown-label = {}   # the word for no match: `Unknown` is a class here", quoted(&unknown)),
-        );
-    }
-    text.push('\n');
+    text += &matching(images, recipe.neighbours);
     let evaluations: &[&str] = match (&recipe.backbone, &recipe.held_out) {
         (Some(_), _) => &["evaluate-features", "evaluate"],
         (None, Some(_)) => &["evaluate"],
@@ -276,6 +269,44 @@ fn evaluation(images: &Collection, recipe: &Recipe) -> String {
     }
     text + "[calibrate]                   # finds the distance up to which a match is believed\nmetric = \"f1\"\n\
             counting = \"open-set\"         # a query with a wrong label is missed; \"lookup\" counts as TensorFlow Similarity\n\n"
+}
+
+/// What every `match` says: how many neighbours, whether copies may be among them, and the word for no match.
+fn matching(images: &Collection, neighbours: usize) -> String {
+    let mut text = format!("neighbours = {neighbours}\n");
+    if images.copies {
+        line(&mut text, ALLOWED);
+    }
+    if images.classes.iter().any(|class| class == "Unknown") {
+        let unknown = quoted(&free_word(&images.classes));
+        line(&mut text, &format!("unknown-label = {unknown}   # the word for no match: `Unknown` is a class here"));
+    }
+    text + "\n"
+}
+
+/// Where no images are held out: numbers that need no threshold, of all test images among those of training and among
+/// themselves.
+fn benchmarks(images: &Collection, recipe: &Recipe) -> String {
+    if recipe.backbone.is_some() || held_out(images, recipe).is_some() {
+        return String::new();
+    }
+    let mut text = "[sample-test]                 # all test images, for the two evaluations below\n".to_owned();
+    line(&mut text, &format!("split = {}", quoted(&images.test.name)));
+    text += &(class_list(images, &recipe.test) + &sampler(&recipe.test));
+    text += "[match-train]                 # each test image is looked up among the training images\n";
+    text += &matching(images, recipe.neighbours.min(recipe.calibration));
+    text += "[match-test]                  # each test image is looked up among all others\n";
+    text += &matching(images, recipe.neighbours);
+    let notes = ["needs no threshold: test images among the training images", "test images among all others"];
+    for (stage, note) in ["evaluate", "evaluate-test"].into_iter().zip(notes) {
+        line(&mut text, &format!("{:<30}# {note}", format!("[{stage}]")));
+        line(&mut text, "metrics = [\"recall@1\", \"map@r\", \"r-precision\"]");
+        if images.copies {
+            line(&mut text, ALLOWED);
+        }
+        text.push('\n');
+    }
+    text
 }
 
 fn report(images: &Collection, recipe: &Recipe) -> String {

@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::class_list::{ClassList, ClassRef, Written, item};
 use super::classes::Classes;
 use super::{Sampler, draw};
-use simpipe_artifact::Samples;
+use simpipe_artifact::{Samples, split_name};
 use simpipe_base::issue::Issue;
 use simpipe_base::seed::Seed;
-use simpipe_base::split_name;
 
 /// Classes that a message names; the rest is counted.
 const NAMED: usize = 3;

@@ -87,7 +87,8 @@ impl ImageFolder {
     #[must_use]
     pub fn undivided(&self) -> Option<Self> {
         let whole = SplitRule::Images(ImageSplit { test: 0.0, validation: 0.0 });
-        let found = |rule: &SplitRule| Folder::scan(&self.path.resolved, rule, self.class.as_ref()).ok();
+        let found =
+            |rule: &SplitRule| Folder::scan(&self.path.resolved, rule, self.class.as_ref(), &self.on_corrupt).ok();
         // Of folders of any depth only the names of the first tell what they are.
         let are_splits = |folder: Folder| {
             let is_split = |name: &String| SPLITS.contains(&name.to_lowercase().as_str());
@@ -98,7 +99,7 @@ impl ImageFolder {
     }
 
     fn scan(&self) -> Result<Folder, DataError> {
-        Folder::scan(&self.path.resolved, &self.split, self.class.as_ref())
+        Folder::scan(&self.path.resolved, &self.split, self.class.as_ref(), &self.on_corrupt)
     }
 
     /// One digest over the names and contents of files.

@@ -226,7 +226,7 @@ fn names_without_an_ending_are_told_by_their_first_bytes_and_content_decides_the
     ] {
         write(folder.path(), name, bytes);
     }
-    let names: Vec<String> = Folder::scan(folder.path(), &SplitRule::Folders, None)
+    let names: Vec<String> = Folder::scan(folder.path(), &SplitRule::Folders, None, &OnCorrupt::Fail)
         .unwrap()
         .files
         .into_iter()

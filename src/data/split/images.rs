@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{TEST, TRAIN, VALIDATION, ordered_by, share_of};
 use crate::source::SplitCounts;
+use simpipe_artifact::split_name;
 use simpipe_base::check;
 use simpipe_base::digest::Digest;
 use simpipe_base::issue::Issue;
-use simpipe_base::split_name;
 
 simpipe_base::params! {
     /// Shares of the images.

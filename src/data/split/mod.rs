@@ -21,9 +21,9 @@ pub use part::Part;
 
 use super::DataError;
 use super::source::{Example, SplitCounts};
+pub use simpipe_artifact::split_name::{TEST, TRAIN, VALIDATION};
 use simpipe_base::digest::Digest;
 use simpipe_base::issue::Issue;
-pub use simpipe_base::split_name::{TEST, TRAIN, VALIDATION};
 use simpipe_base::suggest;
 
 simpipe_base::choice! {

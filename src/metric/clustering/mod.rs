@@ -30,14 +30,16 @@ pub(crate) const KNOWN: &[Known] = &[
     Known {
         name: "nmi",
         argument: Argument::None,
+        share: true,
         aka: &["normalized-mutual-info-score", "normalised-mutual-information"],
     },
     Known {
         name: "ami",
         argument: Argument::None,
+        share: false,
         aka: &["adjusted-mutual-info-score", "adjusted-mutual-information"],
     },
-    Known { name: "ari", argument: Argument::None, aka: &["adjusted-rand-score", "adjusted-rand-index"] },
+    Known { name: "ari", argument: Argument::None, share: false, aka: &["adjusted-rand-score", "adjusted-rand-index"] },
 ];
 
 /// The metric of a name, such as `nmi`.

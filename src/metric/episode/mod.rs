@@ -57,9 +57,15 @@ pub(crate) const KNOWN: &[Known] = &[
     Known {
         name: "nearest-prototype",
         argument: Argument::None,
+        share: true,
         aka: &["prototypical", "protonet", "nearest-centroid", "ncm"],
     },
-    Known { name: "nearest-neighbour", argument: Argument::None, aka: &["nearest-neighbor", "matching", "1nn", "knn"] },
+    Known {
+        name: "nearest-neighbour",
+        argument: Argument::None,
+        share: true,
+        aka: &["nearest-neighbor", "matching", "1nn", "knn"],
+    },
 ];
 
 /// The metric of a name.

@@ -24,8 +24,13 @@ pub trait NeighbourMetric: Metric {
 
 /// Every name, with what other tools call it.
 pub(crate) const KNOWN: &[Known] = &[
-    Known { name: "hubness", argument: Argument::Count, aka: &["k-skewness", "hub-skew", "k-occurrence-skewness"] },
-    Known { name: "antihubs", argument: Argument::Count, aka: &["antihub-occurrence", "orphans"] },
+    Known {
+        name: "hubness",
+        argument: Argument::Count,
+        share: false,
+        aka: &["k-skewness", "hub-skew", "k-occurrence-skewness"],
+    },
+    Known { name: "antihubs", argument: Argument::Count, share: true, aka: &["antihub-occurrence", "orphans"] },
 ];
 
 /// The metric of a name, such as `hubness@10`.

@@ -118,9 +118,14 @@ pub trait OpenSetMetric: Metric {
 
 /// Every name, with what other tools call it.
 pub(crate) const KNOWN: &[Known] = &[
-    Known { name: "auroc", argument: Argument::None, aka: &["ood-auroc", "auroc-ood", "novelty-auroc"] },
-    Known { name: "dir", argument: Argument::Percent("far"), aka: &["tpir", "detection-and-identification-rate"] },
-    Known { name: "oscr", argument: Argument::None, aka: &["auoscr", "open-set-classification-rate"] },
+    Known { name: "auroc", argument: Argument::None, share: true, aka: &["ood-auroc", "auroc-ood", "novelty-auroc"] },
+    Known {
+        name: "dir",
+        argument: Argument::Percent("far"),
+        share: true,
+        aka: &["tpir", "detection-and-identification-rate"],
+    },
+    Known { name: "oscr", argument: Argument::None, share: true, aka: &["auoscr", "open-set-classification-rate"] },
 ];
 
 /// The metric of a name, such as `auroc` or `dir@1far`.

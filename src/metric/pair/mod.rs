@@ -28,12 +28,17 @@ pub trait PairMetric: Metric {
 
 /// Every name, with what other tools call it.
 pub(crate) const KNOWN: &[Known] = &[
-    Known { name: "roc-auc", argument: Argument::None, aka: &["auc", "roc-auc-score"] },
-    Known { name: "average-precision", argument: Argument::None, aka: &["pr-auc", "auprc", "average-precision-score"] },
-    Known { name: "eer", argument: Argument::None, aka: &["equal-error-rate"] },
-    Known { name: "tpr", argument: Argument::Percent("fpr"), aka: &["tar"] },
-    Known { name: "fpr", argument: Argument::Percent("tpr"), aka: &["fpr95"] },
-    Known { name: "frr", argument: Argument::Percent("far"), aka: &["fnmr"] },
+    Known { name: "roc-auc", argument: Argument::None, share: true, aka: &["auc", "roc-auc-score"] },
+    Known {
+        name: "average-precision",
+        argument: Argument::None,
+        share: true,
+        aka: &["pr-auc", "auprc", "average-precision-score"],
+    },
+    Known { name: "eer", argument: Argument::None, share: true, aka: &["equal-error-rate"] },
+    Known { name: "tpr", argument: Argument::Percent("fpr"), share: true, aka: &["tar"] },
+    Known { name: "fpr", argument: Argument::Percent("tpr"), share: true, aka: &["fpr95"] },
+    Known { name: "frr", argument: Argument::Percent("far"), share: true, aka: &["fnmr"] },
 ];
 
 /// The metric of a name, such as `roc-auc` or `fpr@95tpr`.

@@ -27,15 +27,25 @@ pub enum RetrievalMetric {
 
 /// Every name, with what other tools call it.
 pub(crate) const KNOWN: &[Known] = &[
-    Known { name: "recall", argument: Argument::Count, aka: &["hit", "hits", "hit-rate", "top", "rank", "cmc"] },
-    Known { name: "precision", argument: Argument::Count, aka: &["p"] },
-    Known { name: "map", argument: Argument::CountOrNone, aka: &["mean-average-precision", "ap"] },
-    Known { name: "map@r", argument: Argument::None, aka: &["mean-average-precision-at-r"] },
-    Known { name: "map-clip-at-r", argument: Argument::Count, aka: &[] },
-    Known { name: "r-precision", argument: Argument::None, aka: &["rp", "precision@r"] },
-    Known { name: "mrr", argument: Argument::CountOrNone, aka: &["mean-reciprocal-rank", "reciprocal-rank"] },
-    Known { name: "ndcg", argument: Argument::Count, aka: &["bndcg"] },
-    Known { name: "true-ndcg", argument: Argument::Count, aka: &["full-ndcg"] },
+    Known {
+        name: "recall",
+        argument: Argument::Count,
+        share: true,
+        aka: &["hit", "hits", "hit-rate", "top", "rank", "cmc"],
+    },
+    Known { name: "precision", argument: Argument::Count, share: true, aka: &["p"] },
+    Known { name: "map", argument: Argument::CountOrNone, share: true, aka: &["mean-average-precision", "ap"] },
+    Known { name: "map@r", argument: Argument::None, share: true, aka: &["mean-average-precision-at-r"] },
+    Known { name: "map-clip-at-r", argument: Argument::Count, share: true, aka: &[] },
+    Known { name: "r-precision", argument: Argument::None, share: true, aka: &["rp", "precision@r"] },
+    Known {
+        name: "mrr",
+        argument: Argument::CountOrNone,
+        share: true,
+        aka: &["mean-reciprocal-rank", "reciprocal-rank"],
+    },
+    Known { name: "ndcg", argument: Argument::Count, share: true, aka: &["bndcg"] },
+    Known { name: "true-ndcg", argument: Argument::Count, share: true, aka: &["full-ndcg"] },
 ];
 
 impl RetrievalMetric {

@@ -32,10 +32,15 @@ pub trait SpaceMetric: Metric {
 
 /// Every name, with what other tools call it.
 pub(crate) const KNOWN: &[Known] = &[
-    Known { name: "alignment", argument: Argument::None, aka: &["align-loss", "tolerance"] },
-    Known { name: "uniformity", argument: Argument::None, aka: &["uniform-loss"] },
-    Known { name: "effective-rank", argument: Argument::None, aka: &["rankme", "erank"] },
-    Known { name: "silhouette", argument: Argument::None, aka: &["silhouette-score", "silhouette-coefficient"] },
+    Known { name: "alignment", argument: Argument::None, share: false, aka: &["align-loss", "tolerance"] },
+    Known { name: "uniformity", argument: Argument::None, share: false, aka: &["uniform-loss"] },
+    Known { name: "effective-rank", argument: Argument::None, share: false, aka: &["rankme", "erank"] },
+    Known {
+        name: "silhouette",
+        argument: Argument::None,
+        share: false,
+        aka: &["silhouette-score", "silhouette-coefficient"],
+    },
 ];
 
 /// The metric of a name, such as `uniformity`; `seed` is where pairs are drawn from if there are very many.

@@ -1,9 +1,9 @@
 //! Where the numbers are measured that trials are chosen by: who chooses on the test split fits to it.
 
 use super::Drafted;
+use simpipe_artifact::split_name::{TEST, VALIDATION};
 use simpipe_base::issue::Issue;
 use simpipe_base::source::Place;
-use simpipe_base::split_name::{TEST, VALIDATION};
 use simpipe_spec::Experiment;
 use simpipe_stage::{Catalog, Facts};
 

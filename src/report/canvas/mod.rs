@@ -1,11 +1,10 @@
 //! The page that figures are drawn on: text, boxes, markers and images, saved as a PNG. What plotters draws arrives
-//! through [`Surface`].
+//! through [`Surface`](super::surface::Surface).
 //!
 //! Beside its pixels a page keeps what was drawn as [`Mark`]s, of which [`svg`](super::svg) makes the same picture.
 //! Everything is drawn at twice the size and averaged down when saved, so that plotters' lines get smooth edges.
 //! Coordinates are pixels of the saved picture from its upper left corner. The same calls give the same bytes.
 
-mod pen;
 mod picture;
 
 use std::path::Path;
@@ -17,10 +16,9 @@ use plotters_backend::FontTransform;
 
 use super::ReportError;
 use super::mark::{Mark, Words};
-use super::surface::Surface;
+pub(super) use super::pen::{Align, Area, Pen};
 use super::text::{self, CAP_HEIGHT, Weight};
 use super::theme::{self, Shape};
-pub(super) use pen::{Align, Area, Pen};
 
 /// Drawn pixels for each saved one, along a side.
 pub(super) const OVERSAMPLING: u32 = 2;
@@ -187,11 +185,6 @@ impl Canvas {
         let titles = text::wrap(title, theme::TITLE, Weight::Bold, room).len() as f64;
         let subtitles = text::wrap(subtitle, theme::SUBTITLE, Weight::Regular, room).len() as f64;
         theme::MARGIN + 4.0 + titles * theme::TITLE * 1.3 + subtitles * theme::SUBTITLE * 1.45 + 6.0
-    }
-
-    /// A surface for plotters over the whole page, in drawn pixels.
-    pub(super) fn surface(&mut self) -> Surface<'_> {
-        Surface::new(self)
     }
 
     /// Its size in drawn pixels.

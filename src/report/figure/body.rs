@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use plotters::style::RGBColor;
 
-use super::confusion_matrix::{Blocks, Grid};
+use super::confusion_blocks::Blocks;
+use super::confusion_grid::Grid;
 use crate::theme::Shape;
 
 /// What a figure shows. How it looks is said by its file; what it says is here.

@@ -90,8 +90,8 @@ fn build(report: &ComparisonReport, curves: &[&ComparedCurve]) -> Figure {
             count_of(runs.len(), "run", "runs"),
         ),
         alt: format!("Line chart of losses over steps; they end at: {}", ends.join(", ")),
-        reading: "Losses of different kinds, or of other parameters of a loss, are no numbers to be compared: what a training \
-                  is worth is said by the metrics."
+        reading: "Losses of different kinds, or with different parameters, can't be compared. To judge a training, compare its \
+                  metrics."
             .to_owned(),
         numbers: BTreeMap::new(),
         body: Body::Lines(lines),

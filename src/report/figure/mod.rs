@@ -6,6 +6,8 @@
 mod absent;
 mod bars;
 pub(super) mod body;
+mod confusion_blocks;
+mod confusion_grid;
 mod confusion_matrix;
 mod det;
 mod distance_histogram;
@@ -39,8 +41,8 @@ use self::body::Body;
 pub(super) use self::body::Tone;
 pub(super) use self::plot::Part;
 use self::plot::Plot;
+pub(super) use confusion_blocks::{Blocks, Pair};
 pub use confusion_matrix::ConfusionMatrix;
-pub(super) use confusion_matrix::{Blocks, Pair};
 pub use near_copies::NearCopies;
 pub use neighbours::{Neighbours, Order, QueryRange};
 pub use no_match::NoMatch;

@@ -9,8 +9,9 @@ use serde::Serialize;
 use simpipe_artifact::{Estimate, MatchRow};
 
 use super::evaluated::{Evaluated, FurtherMatches, plugged_at, trained_classes};
-use super::findings::{accuracy, findings};
+use super::findings::findings;
 use super::interval::{unflattered, wilson};
+use super::right::accuracy;
 use super::{Baselines, Finding, ReportData};
 pub(super) use words::{CANDIDATES, candidate_rows, in_words, most_believable};
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::interactive::{QUERIES, Sheet, counts};
+use super::packed::{QUERIES, counts};
+use super::sheet::Sheet;
 use crate::figure::Blocks;
 use crate::figure::body::{Body, HeatMap};
 use crate::text::drawable;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::html::{ITEMS_ON_PAPER, details, escape, facts, on_paper, paragraph, shown};
+use super::html::{ITEMS_ON_PAPER, details, escape, facts, on_paper, paragraph, ranked, shown};
 use super::overlaps::overlaps;
-use super::sections::ranked;
 use crate::ReportData;
 use crate::cells::{percent, words};
 use crate::chart::number;

@@ -186,6 +186,13 @@ pub(super) fn bar(share: f64) -> String {
     )
 }
 
+/// A list with bars, and how many of how many it shows.
+pub(super) fn ranked(what: &str, header: &[String], rows: Vec<(Vec<String>, f64)>, of: usize) -> String {
+    let caption = format!("{what}: {}", shown(rows.len(), of, "classes"));
+    let rows: Vec<_> = rows.into_iter().map(|(cells, share)| (cells, bar(share))).collect();
+    table_with(&caption, header, &rows)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,27 +1,21 @@
-//! What the page's script reads: the points of maps, a sheet of small images, the thresholds. Numbers are little-endian arrays
-//! in base64, which take neither the space nor the time of numbers as text.
+//! What the page's script reads: the points of maps, a sheet of small images, the thresholds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
-use simpipe_artifact::{Image, ImageShape, MatchRow};
+use simpipe_artifact::MatchRow;
 
 use super::confusion;
+use super::packed::{QUERIES, counts, floats};
+use super::sheet::Sheet;
 use crate::chart::drawable;
 use crate::figure::body::{Body, Scatter};
-use crate::inline::{address, base64};
-use crate::mark::thumbnail;
+use crate::inline::base64;
 use crate::text;
 use crate::{ReportData, Shown, svg, theme};
 
 /// Thresholds at most: more than a slider has steps.
 const THRESHOLDS: usize = 2000;
-/// Queries whose verdicts follow the threshold, at most.
-pub(super) const QUERIES: usize = 20_000;
-/// What the sheet of images may take, in bytes of raw colours.
-const SHEET: usize = 1_600_000;
-/// The longest side of a sheet that every browser draws, in pixels.
-const LONGEST: usize = 4096;
 
 /// All of it, as JSON.
 pub(super) fn data(data: &ReportData, figures: &[Shown]) -> String {
@@ -53,15 +47,6 @@ pub(super) fn data(data: &ReportData, figures: &[Shown]) -> String {
         }),
     });
     all.to_string()
-}
-
-fn floats(values: impl Iterator<Item = f64>) -> String {
-    base64(&values.flat_map(|value| (value as f32).to_le_bytes()).collect::<Vec<u8>>())
-}
-
-pub(super) fn counts(values: impl Iterator<Item = u64>) -> String {
-    let short = |value: u64| u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes();
-    base64(&values.flat_map(short).collect::<Vec<u8>>())
 }
 
 /// Every threshold, or some in equal steps, and the queries that they judge.
@@ -156,56 +141,4 @@ fn points(data: &ReportData, sheet: &Sheet, (figure, map, title): &(usize, &Scat
         "tile": counts(map.ids.iter().map(|id| sheet.place(*id))),
         "left_out": map.left_out,
     })
-}
-
-/// Small images side by side.
-pub(super) struct Sheet {
-    ids: Vec<u64>,
-    side: usize,
-    columns: usize,
-    image: Option<Image>,
-}
-
-impl Sheet {
-    /// Of the images that are there, as many as a sheet has room for.
-    pub(super) fn of(data: &ReportData, ids: Vec<u64>) -> Self {
-        let there: BTreeSet<u64> = ids.into_iter().filter(|id| data.images.contains_key(id)).collect();
-        let mut ids: Vec<u64> = there.into_iter().collect();
-        let side = ((SHEET / 3 / ids.len().max(1)) as f64).sqrt().clamp(8.0, 32.0) as usize;
-        let most = LONGEST / side;
-        ids.truncate(most * most);
-        let columns = ids.len().min(most).max(1);
-        let rows = ids.len().div_ceil(columns);
-        let shape = ImageShape { height: (rows * side) as u32, width: (columns * side) as u32, channels: 3 };
-        let mut image = Image { shape, pixels: vec![255; shape.bytes()] };
-        for (at, id) in ids.iter().enumerate() {
-            put(&mut image, &thumbnail(&data.images[id], side), (at % columns * side, at / columns * side));
-        }
-        Self { image: (!ids.is_empty()).then_some(image), ids, side, columns }
-    }
-
-    /// Where the image of an example is; the largest number if it is not there.
-    pub(super) fn place(&self, id: u64) -> u64 {
-        self.ids.binary_search(&id).map_or(u64::from(u32::MAX), |at| at as u64)
-    }
-
-    fn json(&self) -> Json {
-        let Some(address) = self.image.as_ref().and_then(|image| address(image).ok()) else { return Json::Null };
-        json!({ "side": self.side, "columns": self.columns, "address": address })
-    }
-}
-
-/// Copies a small image into a sheet; a grey one becomes one of colours.
-fn put(sheet: &mut Image, image: &Image, (left, top): (usize, usize)) {
-    let width = sheet.shape.width as usize;
-    let (rows, columns, channels) =
-        (image.shape.height as usize, image.shape.width as usize, image.shape.channels as usize);
-    for row in 0..rows {
-        for column in 0..columns {
-            for channel in 0..3 {
-                let from = (row * columns + column) * channels + channel.min(channels - 1);
-                sheet.pixels[((top + row) * width + left + column) * 3 + channel] = image.pixels[from];
-            }
-        }
-    }
 }

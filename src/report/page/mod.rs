@@ -17,12 +17,14 @@ mod hubs;
 mod interactive;
 mod numbers;
 mod overlaps;
+mod packed;
 mod per_class;
 mod policy;
 mod provenance;
 mod run_block;
 mod run_profile;
 mod sections;
+mod sheet;
 mod split;
 mod sweep;
 

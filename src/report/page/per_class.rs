@@ -2,8 +2,7 @@
 
 use simpipe_artifact::PerClass;
 
-use super::html::{details, paragraph, shown};
-use super::sections::ranked;
+use super::html::{details, paragraph, ranked, shown};
 use crate::cells::words;
 use crate::chart::number;
 use crate::evaluated::Evaluated;

@@ -84,8 +84,8 @@ pub fn run_page(title: &str, why: &str, metrics: &[(String, String)], block: &Ru
 
 fn section(block: &RunBlock) -> Section {
     let mut body = paragraph(
-        "What hangs on when, where and how this was computed. It is no part of the report that the store keeps: that has the \
-         same bytes wherever it is made.",
+        "When, where and how this run was computed. The report in the store does not contain this section, so its bytes are the \
+         same wherever it is made.",
     );
     let rows: Vec<Vec<String>> = block.facts.iter().map(|(name, value)| words([name, value])).collect();
     body += &facts("The run", &rows);

@@ -2,7 +2,7 @@
 
 use simpipe_artifact::HistoryRow;
 
-use super::html::{bar, details, escape, facts, paragraph, shown, table, table_with};
+use super::html::{details, escape, facts, paragraph, table};
 use super::{Pictures, Section, chart, details as lists, hubs, per_class};
 use crate::cells::{self, words};
 use crate::chart::{number, short};
@@ -145,13 +145,6 @@ fn evaluated(data: &ReportData, found: &Evaluated) -> String {
         out += &paragraph(&format!("{name} has no value: {why}."));
     }
     out
-}
-
-/// A list with bars, and how many of how many it shows.
-pub(super) fn ranked(what: &str, header: &[String], rows: Vec<(Vec<String>, f64)>, of: usize) -> String {
-    let caption = format!("{what}: {}", shown(rows.len(), of, "classes"));
-    let rows: Vec<_> = rows.into_iter().map(|(cells, share)| (cells, bar(share))).collect();
-    table_with(&caption, header, &rows)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::chart::number;
 use super::classes::{ByClass, Class, SHOWN};
 use super::evaluation::evaluations;
 use super::experiment::{LAYERS, facts, layers, named};
-use super::findings::Finding;
+use super::finding::Finding;
 use super::headline::most_believable;
 use super::markdown::{escape, line, section, table};
 use super::raw::RawPixels;

@@ -8,6 +8,7 @@ use ab_glyph::{Font, FontRef, GlyphId};
 use simpipe_base::visible::visible;
 
 use super::Weight;
+use super::loaded::Loaded;
 use super::own::{self, OwnFont};
 
 pub(super) const REGULAR: &[u8] = include_bytes!("../font/DejaVuSans.ttf");
@@ -28,21 +29,6 @@ pub(crate) enum Face {
     EastAsian,
     /// That of the spec.
     Own(OwnFont),
-}
-
-/// A font as those read it who draw its glyphs and who choose them.
-pub(super) struct Loaded {
-    outlines: FontRef<'static>,
-    shaper: rustybuzz::Face<'static>,
-    bytes: &'static [u8],
-}
-
-impl Loaded {
-    /// The first font of a file; `None` if it is none.
-    pub(super) fn of(bytes: &'static [u8]) -> Option<Self> {
-        let outlines = FontRef::try_from_slice(bytes).ok()?;
-        Some(Self { outlines, shaper: rustybuzz::Face::from_slice(bytes, 0)?, bytes })
-    }
 }
 
 /// In the order of [`Face`].

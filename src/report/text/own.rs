@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use simpipe_base::digest::Digest;
 
-use super::face::Loaded;
+use super::loaded::Loaded;
 
 /// Bytes of a file at most: more than any font has.
 pub const LARGEST: u64 = 64 << 20;
@@ -21,7 +21,7 @@ pub struct OwnFont(&'static Loaded);
 
 impl std::fmt::Debug for OwnFont {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "OwnFont({} bytes)", crate::text::Face::Own(*self).bytes().len())
+        write!(out, "OwnFont({} bytes)", self.0.bytes.len())
     }
 }
 

@@ -4,12 +4,13 @@
 mod compact;
 mod subset;
 mod true_type;
+mod wanted;
 mod woff;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use self::subset::Wanted;
+use self::wanted::Wanted;
 use super::inline::base64;
 use super::text::{Face, Weight, glyphs, is_shaped};
 

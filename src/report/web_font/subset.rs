@@ -1,39 +1,18 @@
 //! A font with some of its glyphs, of TrueType or of PostScript (`CFF`). Where letters join and marks are placed, they do so as in
 //! the whole font.
 
-use std::collections::BTreeSet;
-
-use rustybuzz::ttf_parser::{Face, RawFace, TableRecord, Tag};
+use rustybuzz::ttf_parser::{Face, RawFace, TableRecord};
 use subsetter::GlyphRemapper;
 
 use super::compact;
 use super::true_type::{number, true_type, widths};
+use super::wanted::{Wanted, rules, table};
 use super::woff::Tables;
-
-/// What of a font a page needs.
-pub(super) struct Wanted<'a> {
-    /// Characters, each of which may stand alone.
-    pub(super) characters: &'a BTreeSet<char>,
-    /// Glyphs beside theirs: forms that letters have beside others.
-    pub(super) forms: BTreeSet<u16>,
-    /// Whether letters join, or marks stand on them.
-    pub(super) shaped: bool,
-}
-
-/// A table of a font.
-pub(super) fn table<'a>(face: &RawFace<'a>, tag: &[u8; 4]) -> Option<&'a [u8]> {
-    face.table(Tag::from_bytes(tag))
-}
 
 /// Whether joining letters and placed marks look as in the whole font: rules of OpenType are kept, but not those of a font that
 /// has Apple's alone (`morx`), which most browsers don't read.
 pub(super) fn keeps_rules(bytes: &[u8]) -> bool {
     RawFace::parse(bytes, 0).is_ok_and(|face| table(&face, b"morx").is_none() || table(&face, b"GSUB").is_some())
-}
-
-/// The rules of a font for joining and placing.
-pub(super) fn rules(face: &RawFace<'_>) -> impl Iterator<Item = ([u8; 4], Vec<u8>)> {
-    [*b"GDEF", *b"GPOS", *b"GSUB"].into_iter().filter_map(move |tag| Some((tag, table(face, &tag)?.to_vec())))
 }
 
 /// The tables of a font that has what is wanted; `None` if it can't be taken apart.
@@ -119,6 +98,8 @@ fn names(table: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::text::{Face as Bundled, Weight, glyphs};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rustybuzz::ttf_parser::RawFace;
 
-use super::subset::{Wanted, rules, table};
+use super::wanted::{Wanted, rules, table};
 use super::woff::Tables;
 
 /// What stands in `head` for offsets of 32 bits, and where.

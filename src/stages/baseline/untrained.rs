@@ -48,7 +48,7 @@ pub(super) fn look_up_frozen(
         return Ok(Err(format!("The network at the port `{FROZEN}` takes features, and a baseline is given images.")));
     }
     if model.steps > 0 {
-        return Ok(Err(format!("The network at the port `{FROZEN}` was trained, so it is no baseline.")));
+        return Ok(Err(format!("The network at the port `{FROZEN}` was trained, so it is not a baseline.")));
     }
     by_network(&network, ctx, index, info, queries, lookup)
 }

@@ -3,8 +3,17 @@
 use simpipe_data::split::{TEST, TRAIN, VALIDATION};
 use simpipe_stage::{EmbeddingsFacts, IndexFacts};
 
+/// A class needs so many images to spare some: what `init` holds out is of such classes.
+const ENOUGH: usize = 8;
+
 /// What to write where, by what queries and index are drawn from now.
 pub(super) fn help(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> String {
+    if queries.and_then(per_class).is_some_and(|images| images < ENOUGH) {
+        return format!(
+            "hold images out of training: `simpipe init` writes a config that does if classes have {ENOUGH} images or more; \
+             the metrics of an `evaluate` stage need no threshold"
+        );
+    }
     let trained = queries.map_or(TRAIN, |queries| queries.pool.split.as_str());
     let tested = index.map_or(TEST, |index| index.pool.split.as_str());
     // The split that is tested stays as it is, unless it is that of the training or called as the new one will be.
@@ -28,7 +37,16 @@ pub(super) fn help(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>
         edits.extend(["index", "match"].map(|stage| format!("`slice = \"all\"` under `[{stage}]`")));
         edits.push("`leave-one-out = true` under `[match]`".to_owned());
     }
-    format!("hold images out of training, and find the thresholds with them: write {}", edits.join(", "))
+    format!(
+        "hold images out of training, and find the thresholds with them, by another pipeline: leave out the tables of stages that \
+         it lacks, and write {}",
+        edits.join(", ")
+    )
+}
+
+/// Images of a class, on average, as far as that is known.
+fn per_class(queries: &EmbeddingsFacts) -> Option<usize> {
+    queries.pool.count?.checked_div(queries.pool.labels.as_ref()?.len())
 }
 
 #[cfg(test)]
@@ -38,9 +56,12 @@ mod tests {
     use simpipe_stage::SamplesFacts;
 
     fn of(trained: &str, tested: &str) -> String {
-        let pool = |split: &str| SamplesFacts { split: split.to_owned(), ..SamplesFacts::default() };
+        of_pool(SamplesFacts { split: trained.to_owned(), ..SamplesFacts::default() }, tested)
+    }
+
+    fn of_pool(trained: SamplesFacts, tested: &str) -> String {
         let index = IndexFacts {
-            pool: pool(tested),
+            pool: SamplesFacts { split: tested.to_owned(), ..SamplesFacts::default() },
             range: None,
             dim: None,
             distance: Distance::Cosine,
@@ -48,7 +69,7 @@ mod tests {
             class_means: false,
         };
         let queries = EmbeddingsFacts {
-            pool: pool(trained),
+            pool: trained,
             range: None,
             dim: None,
             distance: Distance::Cosine,
@@ -72,5 +93,15 @@ mod tests {
             "{joined}"
         );
         assert!(of("train", "train").contains("{ validation = 0.2, test = 0.2 }"));
+    }
+
+    #[test]
+    fn nothing_is_held_out_of_classes_that_have_nothing_to_spare() {
+        let of = |images: usize| {
+            let (split, labels) = ("train".to_owned(), Some(vec![0, 1]));
+            of_pool(SamplesFacts { split, labels, count: Some(2 * images), ..SamplesFacts::default() }, "test")
+        };
+        assert!(of(7).contains("`evaluate`") && !of(7).contains("metric-learning-held-out"), "{}", of(7));
+        assert!(of(8).contains("metric-learning-held-out"), "{}", of(8));
     }
 }

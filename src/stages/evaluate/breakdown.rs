@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Params;
 use super::asked::Groups;
 use super::figures::means;
-use super::lookup::{Found, Lookup};
+use super::lookup::{Lookup, Retrieved};
 use crate::class_groups;
 use simpipe_artifact::Figure;
 use simpipe_metric::statistics::Bootstrap;
@@ -53,7 +53,7 @@ pub(super) fn by_category(
     bootstrap: &Bootstrap,
     groups: &Groups,
     lookup: &Lookup<'_>,
-    found: &[Found],
+    found: &[Retrieved],
     categories: &Categories<'_>,
 ) -> Result<BTreeMap<String, BTreeMap<String, Figure>>, StageError> {
     if params.breakdown.is_none() {

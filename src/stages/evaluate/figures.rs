@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::apart::apart;
 use super::asked::{Groups, Mean, Named};
-use super::lookup::{Found, Lookup};
+use super::lookup::{Lookup, Retrieved};
 use super::rerank::unmeasured;
 use super::{Params, pairs};
 use simpipe_artifact::{ClusteringInfo, Estimate, Figure, PairsInfo, RerankInfo};
@@ -63,7 +63,7 @@ pub(super) fn measure(
     ctx: &Ctx<'_>,
     groups: &Groups,
     lookup: &Lookup<'_>,
-    found: &[Found],
+    found: &[Retrieved],
     again: Option<&[Vec<Option<f64>>]>,
     tainted: &[bool],
 ) -> Result<Measured, StageError> {
@@ -217,13 +217,13 @@ impl Measuring<'_> {
         Ok(())
     }
 
-    fn open_set(&mut self, found: &[Found]) -> Result<(), StageError> {
+    fn open_set(&mut self, found: &[Retrieved]) -> Result<(), StageError> {
         let asked = &self.groups.open_set;
         if asked.is_empty() {
             return Ok(());
         }
         let sign = if self.lookup.distance.larger_is_nearer() { 1.0 } else { -1.0 };
-        let probe = |(query, found): (usize, &Found)| Probe {
+        let probe = |(query, found): (usize, &Retrieved)| Probe {
             score: found.nearest.map_or(f64::NEG_INFINITY, |hit| sign * f64::from(hit.distance)),
             truth: match found.nearest {
                 _ if self.lookup.relevant[query] == 0 => Truth::Unknown,
@@ -243,7 +243,7 @@ impl Measuring<'_> {
         self.leave_resampled(asked, |metric| metric, (Resampling::ClassesThenQueries, looks), why, of)
     }
 
-    fn neighbours(&mut self, found: &[Found]) -> Result<(), StageError> {
+    fn neighbours(&mut self, found: &[Retrieved]) -> Result<(), StageError> {
         if self.groups.neighbour.is_empty() {
             return Ok(());
         }

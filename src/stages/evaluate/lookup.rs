@@ -32,7 +32,7 @@ pub(super) struct Lookup<'a> {
 
 /// What one query found.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Found {
+pub(super) struct Retrieved {
     /// Its value of each metric; `None` where it has nothing to find.
     pub(super) values: Vec<Option<f64>>,
     pub(super) nearest: Option<Hit>,
@@ -79,7 +79,7 @@ impl<'a> Lookup<'a> {
         asked: Rows<'_>,
         columns: &[RetrievalMetric],
         keep: usize,
-    ) -> Result<Vec<Found>, StageError> {
+    ) -> Result<Vec<Retrieved>, StageError> {
         let all: Vec<usize> = (0..self.labels.len()).collect();
         let at_first = |query: usize| depth(columns, self.relevant[query], AT_FIRST).max(keep).max(1);
         let mut found = self.search(asked, &all, columns, keep, at_first)?;
@@ -103,13 +103,13 @@ impl<'a> Lookup<'a> {
         columns: &[RetrievalMetric],
         keep: usize,
         depth: impl Fn(usize) -> usize,
-    ) -> Result<Vec<Found>, StageError> {
+    ) -> Result<Vec<Retrieved>, StageError> {
         let wanted = |query: &usize| Wanted { k: depth(*query), excluded: self.excluded[*query].clone() };
         let wanted: Vec<Wanted> = queries.iter().map(wanted).collect();
         let judge = |at: usize, hits: &[Hit]| {
             let query = queries[at];
             let right: Vec<bool> = hits.iter().map(|hit| self.is_relevant(query, hit.row)).collect();
-            Found {
+            Retrieved {
                 values: self.values(query, &right, columns),
                 nearest: hits.first().copied(),
                 near: hits.iter().take(keep).map(|hit| hit.row).collect(),

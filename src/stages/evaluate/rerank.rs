@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::lookup::{Found, Lookup, depth};
+use super::lookup::{Lookup, Retrieved, depth};
 use crate::embedded;
 use simpipe_artifact::Distance;
 use simpipe_base::check;
@@ -89,7 +89,7 @@ pub(super) fn values(
     by: &Rerank,
     lookup: &Lookup<'_>,
     columns: &[RetrievalMetric],
-    found: &[Found],
+    found: &[Retrieved],
 ) -> Result<Vec<Vec<Option<f64>>>, StageError> {
     match by {
         Rerank::KReciprocal(by) => {
@@ -108,7 +108,7 @@ fn expansion(
     by: &Expanded,
     lookup: &Lookup<'_>,
     columns: &[RetrievalMetric],
-    found: &[Found],
+    found: &[Retrieved],
 ) -> Result<Vec<Vec<Option<f64>>>, StageError> {
     let (rows, asked) = (lookup.rows(), lookup.asked());
     let (row_values, values) = (numbers(&rows), numbers(&asked));

@@ -147,7 +147,7 @@ fn who_wants_to_stop_gets_no_ranking() {
         Rerank::KReciprocal(Reciprocal { k1: 6, k2: 3, lambda: 0.3 }),
         Rerank::QueryExpansion(Expanded { k: 3, alpha: 3.0 }),
     ] {
-        let none = Found { values: Vec::new(), nearest: None, near: Vec::new(), hit: false };
+        let none = Retrieved { values: Vec::new(), nearest: None, near: Vec::new(), hit: false };
         let error = values(&by, &lookup, &[RetrievalMetric::MapAtR], &vec![none; 24]).unwrap_err();
         assert!(matches!(error, StageError::Interrupted), "{error}");
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::lookup::{Found, Lookup};
+use super::lookup::{Lookup, Retrieved};
 use super::rerank::unmeasured;
 use simpipe_artifact::{Embeddings, IndexRows, PerClass, PerQuery};
 use simpipe_metric::statistics::{Bootstrap, Column};
@@ -15,7 +15,7 @@ pub(super) type MetricColumns = Vec<(String, Vec<Option<f64>>)>;
 /// The values of queries, those after re-ranking behind the others as `reranked.NAME`.
 pub(super) fn columns(
     metrics: &[RetrievalMetric],
-    found: &[Found],
+    found: &[Retrieved],
     again: Option<&[Vec<Option<f64>>]>,
 ) -> MetricColumns {
     let name = |metric: &RetrievalMetric| metric.name().replace('-', "_");
@@ -35,7 +35,7 @@ pub(super) fn per_query(
     index: &IndexRows,
     queries: &Embeddings,
     lookup: &Lookup<'_>,
-    found: &[Found],
+    found: &[Retrieved],
     columns: &MetricColumns,
 ) -> PerQuery {
     PerQuery {

@@ -109,8 +109,7 @@ pub(super) fn not_in_pieces(params: &TrainParams, all: Option<&[Declaration]>, l
             .map(|name| format!("`{name}` draws its numbers for the whole batch"))
     };
     let message = statistic.or_else(draws)?;
-    let help =
-        "leave `micro-batch` out, or build the network without that layer (a frozen `batch-norm` is none of these)";
+    let help = "leave `micro-batch` out, or build the network without that layer (a frozen `batch-norm` is fine)";
     Some(Issue::of("micro-batch", format!("a batch can't be split for these layers: {message}")).help(help))
 }
 

@@ -4,6 +4,7 @@
 use std::process::{Command, Output};
 
 use super::*;
+use crate::turns::turn;
 
 /// A project on a cluster of its own.
 struct Cluster {
@@ -157,6 +158,7 @@ fn an_array_job_works_through_a_sweep_as_one_process_does() {
 
 #[test]
 fn what_a_killed_element_has_left_is_taken_up_by_another() {
+    let _turn = turn();
     let cluster = Cluster::new();
     let config = config(&cluster.project, &long(3));
     cluster.json(&["sweep", "run", &config, "--executor", "slurm", "--parallel", "2", "--json"], 0);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{Collection, HeldOut, Split};
-use crate::cli::init::Refusal;
+use crate::cli::init::refusal::Refusal;
 use crate::cli::toml_text::quoted;
 use simpipe_base::param;
 use simpipe_data::source::SplitCounts;
@@ -18,7 +18,7 @@ const DIVIDED: usize = 150;
 /// That share is one of so many.
 const EACH: usize = 5;
 /// Classes of so many images have two to spare for each split, should some images be copies of others.
-const APART: usize = 8;
+pub(in crate::cli::init) const APART: usize = 8;
 
 impl Collection {
     /// Whether other classes are tested than trained on, and none are held out to find thresholds with: then all of them are
@@ -78,6 +78,15 @@ impl Collection {
         self.held_out = Some(HeldOut { source: self.source.clone(), rule, train, split: held_out, by_class: false });
         (self.train, self.test, self.exact) = (untested, test, false);
         Ok(self)
+    }
+
+    /// A folder of classes that its own rule leaves too few images to hold out of training: exact shares of each class, as of a
+    /// table, where they are large enough, else as it is. `source` reads the folder undivided.
+    pub(super) fn divided_by_shares(self, source: &str) -> Self {
+        let counts = self.train.counts.iter().zip(&self.test.counts).map(|(train, test)| train + test).collect();
+        let train = Split { name: TRAIN.to_owned(), counts };
+        let whole = Self { source: source.to_owned(), train, ..self.clone() };
+        if whole.can_be_stratified() { whole.tested_by_shares() } else { self }
     }
 
     /// Of such a table with smaller classes: exact shares of each class.
@@ -190,6 +199,11 @@ mod tests {
         let rule = "{ images = { validation = 0.2, stratified = true, keep = [\"test\"] } }";
         assert_eq!(held_out.rule.as_deref(), Some(rule));
         assert_eq!(small(6, 3).divided(vec!["test".to_owned()]).held_out, None, "too few to spare any");
+        let of_folder = small(8, 3).divided_by_shares("undivided");
+        let held_out = of_folder.held_out.unwrap();
+        assert_eq!((held_out.train.counts[0], held_out.split.counts[0], of_folder.test.counts[0]), (4, 2, 2));
+        assert_eq!((held_out.source.as_str(), of_folder.exact), ("undivided", false));
+        assert_eq!(small(7, 3).divided_by_shares("undivided"), small(7, 3));
         assert_eq!(fifths(&[1, 2, 6, 0], &[1, 2, 6, 0]), (vec![1, 1, 4, 0], vec![0, 1, 2, 0]));
     }
 }

@@ -1,10 +1,11 @@
 //! The images of a folder or of a table, as a first config names them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{Collection, HeldOut, Split, Unread, division, is_table};
-use crate::cli::init::Refusal;
 use crate::cli::init::paths::{real, shortest};
+use crate::cli::init::refusal::Refusal;
 use crate::cli::print;
 use crate::cli::toml_text::quoted;
 use simpipe_data::source::{BrokenFile, SplitRule, Survey};
@@ -50,10 +51,12 @@ pub(in crate::cli::init) fn of_folder(
         split: split(name),
         by_class: false,
     });
+    let of_classes = matches!(survey.rule, SplitRule::Images(_));
     let mut train = split(&survey.train);
-    if let (Some(held_out), SplitRule::Images(_)) = (&held_out, &survey.rule) {
+    if let Some(held_out) = held_out.as_ref().filter(|_| of_classes) {
         train.counts.iter_mut().zip(&held_out.split.counts).for_each(|(count, held_out)| *count += held_out);
     }
+    let held_out = held_out.filter(HeldOut::has_pairs);
     let mut collection = Collection {
         source: source_of(&shares),
         subject: real(folder).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned()),
@@ -71,6 +74,10 @@ pub(in crate::cli::init) fn of_folder(
     };
     let all = survey.counts.keys().filter(|name| **name != survey.train).cloned().collect();
     let tested = survey.counts.contains_key(&survey.test);
+    // A tenth of small classes is an image each, which has no other to be found by.
+    if of_classes && tested && !unseen && collection.held_out.is_none() {
+        return Ok(collection.divided_by_shares(&source_of("")));
+    }
     match unseen || (tested && collection.is_divided_anew()) {
         true => collection.by_class(&source_of(""), &survey.counts),
         false if tested => Ok(collection.divided(all)),
@@ -92,13 +99,22 @@ fn shares(rule: &SplitRule) -> (String, String) {
 /// What is said of classes without an image that can be read.
 fn unread(survey: &Survey) -> Option<Unread> {
     let lacks = |label: &usize| survey.counts.values().all(|counts| counts.get(*label).is_none_or(|count| *count == 0));
-    let names: Vec<String> =
-        (0..survey.classes.len()).filter(lacks).map(|label| format!("`{}`", survey.classes[label])).collect();
-    let BrokenFile { name, reason, missing } = survey.broken.first().filter(|_| !names.is_empty())?;
-    let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-    let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
-    let message = format!("no image of {shown}{more} can be read, such as `{name}`: {reason}");
+    let lacking: Vec<usize> = (0..survey.classes.len()).filter(lacks).collect();
+    let BrokenFile { name, reason, missing, .. } = survey.broken.iter().find(|file| lacking.contains(&file.label))?;
+    let named: Vec<String> = lacking.iter().take(5).map(|label| with_formats(survey, *label)).collect();
+    let more = if lacking.len() > 5 { format!(" and {} more", lacking.len() - 5) } else { String::new() };
+    let message = format!("no image of {}{more} can be read, such as `{name}`: {reason}", named.join(", "));
     Some(Unread { message, missing: *missing })
+}
+
+/// A class with the formats of its files that can't be read, as their names end: `dog` (HEIC).
+fn with_formats(survey: &Survey, label: usize) -> String {
+    let broken = survey.broken.iter().filter(|file| file.label == label && !file.missing);
+    let ending = |file: &BrokenFile| Some(Path::new(&file.name).extension()?.to_string_lossy().to_uppercase());
+    let formats: BTreeSet<String> = broken.filter_map(ending).collect();
+    let formats = Vec::from_iter(formats).join(", ");
+    let class = &survey.classes[label];
+    if formats.is_empty() { format!("`{class}`") } else { format!("`{class}` ({formats})") }
 }
 
 /// What the user should know of what was looked at.

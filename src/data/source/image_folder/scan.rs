@@ -10,6 +10,7 @@ use super::ClassFolder;
 use super::folder::{File, Folder};
 use super::split::SplitRule;
 use crate::DataError;
+use crate::source::OnCorrupt;
 use crate::source::listing::is_visible;
 use crate::split::TRAIN;
 use simpipe_base::fs::{expect_regular, open_regular};
@@ -33,21 +34,30 @@ const BY_CLASS: &str = "arrange the images as `<class>/<name>.jpg` or `.png`, su
 
 impl Folder {
     /// Looks at names, and at the first bytes where a name has no ending; hidden files, folders of systems and
-    /// files that are no images are ignored.
+    /// files that are no images are ignored. Where files that can't be read are skipped, a class of nothing but pictures of other
+    /// kinds has these for its files, so that it is told like one of images that are damaged.
     ///
     /// # Errors
     /// If there is no such folder, or it is not laid out as the rule has it.
-    pub(super) fn scan(root: &Path, rule: &SplitRule, class: Option<&ClassFolder>) -> Result<Self, DataError> {
+    pub(super) fn scan(
+        root: &Path,
+        rule: &SplitRule,
+        class: Option<&ClassFolder>,
+        on_corrupt: &OnCorrupt,
+    ) -> Result<Self, DataError> {
         let layout = if rule.by_folders() { BY_FOLDERS } else { BY_CLASS };
         if !root.is_dir() {
             let help = format!("correct `path`; {layout}");
             return Err(DataError::Missing { what: "folder", path: root.to_path_buf(), help });
         }
-        let mut found = Found { by_folders: rule.by_folders(), class: class.cloned(), ..Found::default() };
+        let mut found = FoundFiles { by_folders: rule.by_folders(), class: class.cloned(), ..FoundFiles::default() };
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
         for entry in walk.into_iter().filter_entry(is_visible) {
             let entry = entry.map_err(|error| found.malformed(root, error.to_string()))?;
             found.take(root, &entry)?;
+        }
+        if *on_corrupt == OnCorrupt::Skip {
+            found.take_unread();
         }
         let mut folder = found.finish(root)?;
         rule.assign(&mut folder);
@@ -56,7 +66,7 @@ impl Folder {
 }
 
 #[derive(Default)]
-struct Found {
+struct FoundFiles {
     /// Else the whole folder is one split, to be divided afterwards.
     by_folders: bool,
     /// Which of several folders is the class; without it there is one.
@@ -66,11 +76,11 @@ struct Found {
     class_folders: BTreeSet<(String, String)>,
     /// Split, class, path inside the folder.
     files: Vec<([String; 3], PathBuf)>,
-    /// By split and class: pictures that are not read, how many and the first one.
-    unread: BTreeMap<(String, String), (usize, String)>,
+    /// By split and class: pictures that are not read, as `files` has the others.
+    unread: BTreeMap<(String, String), Vec<([String; 3], PathBuf)>>,
 }
 
-impl Found {
+impl FoundFiles {
     fn take(&mut self, root: &Path, entry: &DirEntry) -> Result<(), DataError> {
         let relative = entry.path().strip_prefix(root).unwrap_or_else(|_| entry.path());
         let parts: Option<Vec<String>> = relative.iter().map(|part| part.to_str().map(str::to_owned)).collect();
@@ -112,12 +122,22 @@ impl Found {
             ([_] | [_, _], false) if image => {
                 return Err(self.malformed(entry.path(), "an image outside a class folder"));
             }
-            ([split, class, .., name], false) if is_other_picture(entry.path()) => {
-                self.unread.entry((split.clone(), class.clone())).or_insert_with(|| (0, name.clone())).0 += 1;
+            ([split, class, .., _], false) if is_other_picture(entry.path()) => {
+                let name = parts.join("/").trim_start_matches('/').to_owned();
+                let file = ([split.clone(), class.clone(), name], entry.path().to_path_buf());
+                self.unread.entry((split.clone(), class.clone())).or_default().push(file);
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Classes without an image take their pictures of other kinds for files.
+    fn take_unread(&mut self) {
+        let filled: BTreeSet<(String, String)> =
+            self.files.iter().map(|([split, class, _], _)| (split.clone(), class.clone())).collect();
+        let unread = std::mem::take(&mut self.unread).into_iter().filter(|(of, _)| !filled.contains(of));
+        self.files.extend(unread.flat_map(|(_, files)| files));
     }
 
     /// A class without an image.
@@ -125,8 +145,10 @@ impl Found {
         let path = root.join(split).join(class);
         match self.unread.get(&(split.to_owned(), class.to_owned())) {
             None => self.malformed(&path, "the class has no images"),
-            Some((count, name)) => {
-                let more = if *count > 1 { format!(" and {} more are", count - 1) } else { " is".to_owned() };
+            Some(files) => {
+                let name = files.first().and_then(|(_, path)| path.file_name()).unwrap_or_default().to_string_lossy();
+                let more =
+                    if files.len() > 1 { format!(" and {} more are", files.len() - 1) } else { " is".to_owned() };
                 let reason = format!("the class has no readable images: `{name}`{more} of another format");
                 DataError::Malformed { path, reason, help: Some(CONVERT.to_owned()) }
             }

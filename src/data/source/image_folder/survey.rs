@@ -13,6 +13,7 @@ use super::folder::{File, Folder};
 use super::{Reader, SplitRule};
 use crate::DataError;
 use crate::in_order::{BUDGET, Claim, in_order};
+use crate::source::OnCorrupt;
 use crate::source::listing::ListsFiles;
 use crate::source::manifest::Manifest;
 use crate::source::pictures::decode_file;
@@ -63,6 +64,8 @@ pub struct Survey {
 pub struct BrokenFile {
     /// As the folder or the table names it.
     pub name: String,
+    /// The label of its class.
+    pub label: usize,
     /// Why.
     pub reason: String,
     /// Whether there is no such file.
@@ -98,7 +101,7 @@ impl Survey {
     /// If it is not there, or its images are not in folders of classes.
     pub fn of(root: &Path) -> Result<Self, SurveyError> {
         let layout = Layout::of(root)?;
-        let folder = Folder::scan(&layout.root, &layout.rule, None)?;
+        let folder = Folder::scan(&layout.root, &layout.rule, None, &OnCorrupt::Skip)?;
         Self::look(layout, folder)
     }
 
@@ -176,7 +179,7 @@ impl Survey {
                 }
                 Err(reason) => {
                     let (name, missing) = (file.name.clone(), reason.is_missing());
-                    survey.broken.push(BrokenFile { name, reason: reason.to_string(), missing });
+                    survey.broken.push(BrokenFile { name, label: file.label, reason: reason.to_string(), missing });
                     if let Some(counts) = survey.counts.get_mut(&file.split) {
                         counts[file.label] -= 1;
                     }
@@ -263,7 +266,7 @@ mod tests {
         assert_eq!((survey.counts["train"][1], survey.counts["validation"][1]), (7, 1));
         assert_eq!(survey.counts.values().map(|counts| counts[0]).sum::<usize>(), 2);
         let (name, reason) = ("ant/broken.png".to_owned(), "neither JPEG, PNG, WebP, GIF, BMP nor TIFF".to_owned());
-        assert_eq!(survey.broken, [BrokenFile { name, reason, missing: false }]);
+        assert_eq!(survey.broken, [BrokenFile { name, label: 0, reason, missing: false }]);
         assert_eq!((survey.sizes, survey.grey), (BTreeMap::from([((4, 5), 12)]), true));
     }
 
@@ -298,8 +301,13 @@ mod tests {
         assert!(Survey::of(folder.path()).is_ok(), "one may be a class");
         let said = refused(&["a/1.svg", "b/2.svg"]);
         assert_eq!(said, "there are no readable images in `ROOT`: `a/1.svg` has another format");
-        let said = refused(&["a/1.png", "b/2.svg", "b/3.svg"]);
-        assert!(said.contains("the class has no readable images: `2.svg` and 1 more are"), "{said}");
+        // A class of nothing but pictures that are not read is told, whatever their kind; beside images they are passed over.
+        let folder = self::folder(&["a/1.png", "a/broken.svg", "b/broken2.svg", "b/broken3.svg", "c/broken.heic"]);
+        let survey = Survey::of(folder.path()).unwrap();
+        let mut broken: Vec<(&str, usize)> =
+            survey.broken.iter().map(|file| (file.name.as_str(), file.label)).collect();
+        broken.sort_unstable();
+        assert_eq!(broken, [("b/broken2.svg", 1), ("b/broken3.svg", 1), ("c/broken.heic", 2)]);
     }
 
     #[test]

@@ -1,16 +1,14 @@
 //! `confusion-matrix`: true class against predicted class, no match among the predictions.
 
-mod blocks;
-mod grid;
 mod picture;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use simpipe_base::params;
 
-pub(crate) use self::blocks::{Blocks, Pair};
-pub(crate) use self::grid::Grid;
 use super::body::{Body, HeatMap};
+use super::confusion_blocks::Blocks;
+use super::confusion_grid::Grid;
 use super::plot::{Part, Plot};
 use super::{Figure, count_of};
 use crate::canvas::Canvas;

@@ -1,6 +1,6 @@
 //! Names of splits that mean the same in every dataset, and what other tools call them.
 
-use super::suggest::{self, Known};
+use simpipe_base::suggest::{self, Known};
 
 /// What is trained on.
 pub const TRAIN: &str = "train";
