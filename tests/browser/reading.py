@@ -117,6 +117,7 @@ def without_scripts(chrome, run, asked):
     said = {row[0]: row[1].replace(",", "").replace("−", "-") for row in rows if len(row) == 2}
     for name, number in flat(run.read("match/metrics.json")):
         assert name in said and abs(float(said[name]) - number) < 5.1e-5, f"{name} is {number}, the page says {said.get(name)}"
+    points = cutpoints(rows, run.read("calibrate/calibration.json")["cutpoints"])
     dark = page.value("[...document.images].filter((one) => !one.complete || !one.naturalWidth).length")
     images = page.value("document.images.length")
     charts = page.value("[...document.querySelectorAll('svg[role=img]')].filter((one) => one.getBoundingClientRect().width > 100).length")
@@ -124,7 +125,22 @@ def without_scripts(chrome, run, asked):
     page.close()
     assert dark == 0 and images > 0, f"{dark} of {images} images are not shown"
     assert charts > 0 and articles == figures, f"{charts} charts, {articles} of {figures} figures"
-    return f"{images} images, {charts} charts, {figures} figures"
+    return f"{points} numbers of cutpoints, {images} images, {charts} charts, {figures} figures"
+
+
+def cutpoints(rows, known):
+    """The table of the cutpoints has each of them, with every number that the calibration has of it."""
+    header, compared = next(row for row in rows if row[:3] == ["name", "value", "distance"]), 0
+    for name, cutpoint in known.items():
+        row = next(row for row in rows if row[0] == name and len(row) == len(header))
+        for column, cell in list(zip(header, row))[1:]:
+            if column == "target":
+                continue
+            number, allowed = cutpoint[column.replace("-", "_")], 5.1e-7 if column == "distance" else 5.1e-5
+            assert abs(float(cell.replace("−", "-")) - number) < allowed, f"{column} at {name} is {number}, the page says {cell}"
+            compared += 1
+    assert compared >= 3 * len(known) > 0, f"{compared} numbers of {len(known)} cutpoints"
+    return compared
 
 
 # The rows of the table behind a figure, by its title.
