@@ -18,6 +18,7 @@ mod experiment;
 pub mod figure;
 mod findings;
 mod headline;
+mod held;
 mod inline;
 mod interval;
 mod known_classes;
@@ -48,6 +49,7 @@ pub use evaluated::{Evaluated, FurtherMatches, plugged_at};
 pub use figure::{Drawn, Figure, FigureSpec, Shown};
 pub use findings::{Finding, findings};
 pub use headline::{Candidate, Familiarity, Judgement};
+pub use held::{held, held_side};
 pub use inline::base64;
 pub use page::{
     AnswerCard, AnswerTile, RunBlock, RunStage, SplitPage, answers, comparison_page, page, run_page, split, sweep_page,
