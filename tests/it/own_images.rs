@@ -92,6 +92,17 @@ fn growing_test_retrains_nothing_and_show_tells_the_files() {
     assert!(nearest.split(", ").all(|file| file.starts_with("train/")), "{nearest}");
     assert!(table("pool/samples.parquet")["path"][0].as_str().unwrap().starts_with("train/"));
     assert_eq!(table("dataset/examples.parquet")["path"][0], "train/cat/1.png");
+
+    // And a picture that is looked up, which here is one of the index.
+    let picture = root.join("photos/train/dog/3.png");
+    let (picture, root) = (picture.to_str().unwrap(), root.to_str().unwrap());
+    let answers = json(&["query", "latest", picture, "--json", "--root", root]);
+    validate("query.schema.json", &answers);
+    let neighbours = answers[0]["neighbours"].as_array().unwrap();
+    let files: Vec<&str> = neighbours.iter().map(|near| near["file"].as_str().unwrap()).collect();
+    assert!(!files.is_empty() && files.iter().all(|file| file.starts_with("train/")), "{files:?}");
+    let itself = neighbours.iter().find(|near| near["file"] == "train/dog/3.png");
+    assert!(itself.is_some_and(|near| near["label"] == "dog"), "{files:?}");
 }
 
 #[test]
