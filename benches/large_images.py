@@ -2,7 +2,8 @@
 
 large_images.py make FOLDER COUNT SIDE [webdataset|folder]   writes images, a template and a config; the same each time
 large_images.py watch CSV EVENTS GROUP -- COMMAND ..         runs a command and writes what its processes hold, five times a second
-large_images.py told CSV                                     prints the most that each stage held
+large_images.py told CSV [MAX_MB]                            prints the most that each stage held; ends with 1 if one held more anonymous
+                                                             memory than that
 """
 import csv
 import json
@@ -225,7 +226,7 @@ def watch(table: str, events: str, group: str, command: list[str]) -> int:
     return process.returncode
 
 
-def told(table: str) -> None:
+def told(table: str, limit: int | None) -> int:
     most: dict[str, list[float]] = {}
     with open(table, encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
@@ -235,7 +236,16 @@ def told(table: str) -> None:
     print(f"{'stage':<14} {'seconds':>8} {'anonymous MB':>13} {'mapped MB':>10}")
     for stage, (first, last, anonymous, mapped) in most.items():
         print(f"{stage:<14} {last - first:>8.1f} {anonymous:>13} {mapped:>10}")
-    print(json.dumps({"case": "large-images", "most_anonymous_mb": max((row[2] for row in most.values()), default=0)}))
+    print(json.dumps({"case": "large-images", "most_anonymous_mb": max((row[2] for row in most.values()), default=0), "max_mb": limit}))
+    if limit is None:
+        return 0
+    above = [f"{stage} held {row[2]} MB" for stage, row in most.items() if row[2] > limit]
+    # A run that was never seen at work has shown nothing.
+    if len(most) < 2:
+        above.append("no stage was seen")
+    for one in above:
+        print(f"above the bound of {limit} MB of anonymous memory: {one}", file=sys.stderr)
+    return 1 if above else 0
 
 
 def main() -> None:
@@ -244,8 +254,8 @@ def main() -> None:
             make(pathlib.Path(folder), int(count), int(side), source[0] if source else "webdataset")
         case ["watch", table, events, group, "--", *command]:
             sys.exit(watch(table, events, group, command))
-        case ["told", table]:
-            told(table)
+        case ["told", table, *limit]:
+            sys.exit(told(table, int(limit[0]) if limit else None))
         case _:
             sys.exit(__doc__)
 

@@ -3,7 +3,10 @@
 #
 #   benches/large_images.sh                        1,000,000 images of 64 x 64 (12 GB raw) in a group of 3 GB
 #   COUNT=100000 LIMIT_MB=600 benches/large_images.sh
-#   COUNT=15000 SIDE=224 SOURCE=folder benches/large_images.sh
+#   COUNT=15000 SIDE=224 SOURCE=folder MAX_MB=500 benches/large_images.sh
+#
+# Ends with 1 if the run fails, if a stage holds more than MAX_MB (2048) of anonymous memory, or if images and results take more
+# than MAX_DISK (2.2) times the raw size on disk.
 #
 # The images are shards of bitmaps (SOURCE=folder: files), made once into target/large-images; 2.2 times their raw size is taken
 # on disk with the results. The group is made below this shell's own, of either version of the kernel's interface; where that is
@@ -13,6 +16,7 @@ cd "$(dirname "$0")/.."
 count=${COUNT:-1000000} side=${SIDE:-64} source=${SOURCE:-webdataset} limit=${LIMIT_MB:-3072}
 place=${PLACE:-target/large-images}/$count-$side-$source
 program=${SIMPIPE:-target/release/simpipe}
+most=${MAX_MB:-2048} most_disk=${MAX_DISK:-2.2}
 mkdir -p "$place"
 place=$(cd "$place" && pwd)
 [ -x "$program" ] || cargo build --release
@@ -48,7 +52,13 @@ table=$place/memory-$count-$side.csv
 code=0
 python3 benches/large_images.py watch "$table" "$place/events.jsonl" "$group" -- \
     "$program" run "$place/configs/large.toml" --root "$place" --jobs 1 --quiet --events "$place/events.jsonl" || code=$?
-python3 benches/large_images.py told "$table"
-echo "on disk: images $(du -sm "$place/images" | cut -f1) MB, results $(du -sm "$place/artifacts" | cut -f1) MB, raw $((count * side * side * 3 >> 20)) MB"
+python3 benches/large_images.py told "$table" "$most" || code=1
+images=$(du -sm "$place/images" | cut -f1) results=$(du -sm "$place/artifacts" | cut -f1)
+raw=$((count * side * side * 3))
+echo "on disk: images $images MB, results $results MB, raw $((raw >> 20)) MB"
+if ! python3 -c "import sys; sys.exit(($images + $results) * 2**20 > $most_disk * $raw)"; then
+    echo "above the bound of $most_disk times the raw size on disk" >&2
+    code=1
+fi
 echo "curve: $table"
 exit "$code"

@@ -19,6 +19,7 @@ pub mod figure;
 mod finding;
 mod findings;
 mod headline;
+mod held;
 mod inline;
 mod interval;
 mod known_classes;
@@ -52,6 +53,7 @@ pub use figure::{Drawn, Figure, FigureSpec, Shown};
 pub use finding::Finding;
 pub use findings::findings;
 pub use headline::{Candidate, Familiarity, Judgement};
+pub use held::{held, held_side};
 pub use inline::base64;
 pub use page::{
     AnswerCard, AnswerTile, RunBlock, RunStage, SplitPage, answers, comparison_page, page, run_page, split, sweep_page,

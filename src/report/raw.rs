@@ -7,6 +7,7 @@ use simpipe_artifact::{Image, ImageShape, MatchRow};
 
 use super::chart::number;
 use super::error::{Stop, go_on};
+use super::held::PIXELS;
 use super::{ReportData, ReportError};
 
 /// Multiply-adds (queries x images of the index x bytes of an image) above which the baseline is left out: at most three
@@ -59,8 +60,8 @@ pub fn raw_pixels(data: &ReportData, queries: &[&MatchRow], stop: Stop<'_>) -> R
     Ok(RawPixels::Accuracy(right as f64 / queries.len() as f64))
 }
 
-/// Whether the images of queries and index are worth reading for the baseline: they are of one size, and comparing them is
-/// not more work than a report may be.
+/// Whether the images of queries and index are worth reading for the baseline: they are of one size, comparing them is not more
+/// work than a report may be, and they take no more memory than it may.
 #[must_use]
 pub fn worth_reading(data: &ReportData, queries: usize) -> bool {
     data.dataset.image.is_some_and(|shape| !too_much(data, queries, shape))
@@ -69,6 +70,11 @@ pub fn worth_reading(data: &ReportData, queries: usize) -> bool {
 fn too_much(data: &ReportData, queries: usize, shape: ImageShape) -> bool {
     data.index_info.class_means_of.is_some()
         || queries as f64 * data.index.label.len() as f64 * shape.bytes() as f64 > RAW_PIXEL_LIMIT
+        || too_large(data, queries, shape)
+}
+
+fn too_large(data: &ReportData, queries: usize, shape: ImageShape) -> bool {
+    (queries + data.index.label.len()) as f64 * shape.bytes() as f64 > PIXELS as f64
 }
 
 fn skipped(data: &ReportData, queries: usize, shape: ImageShape) -> RawPixels {
@@ -78,13 +84,17 @@ fn skipped(data: &ReportData, queries: usize, shape: ImageShape) -> RawPixels {
             "Raw pixels were not computed: the index holds means of classes, which have none.".to_owned(),
         );
     }
+    let (sign, limit) = if too_large(data, queries, shape) {
+        ("+", format!("{} bytes that a report holds", number(PIXELS as f64, 0)))
+    } else {
+        ("x", format!("{} multiply-adds of a report", number(RAW_PIXEL_LIMIT, 0)))
+    };
     RawPixels::Skipped(format!(
-        "Raw pixels were not computed: {} queries x {} images of {} bytes are more than the {} multiply-adds of a report. Plug a \
-         stage `baseline` into the report: it looks a sample of the queries up, once.",
+        "Raw pixels were not computed: {} queries {sign} {} images of {} bytes are more than the {limit}. Plug a stage `baseline` \
+         into the report: it looks a sample of the queries up, once.",
         count(queries),
         count(data.index.label.len()),
-        count(shape.bytes()),
-        number(RAW_PIXEL_LIMIT, 0)
+        count(shape.bytes())
     ))
 }
 
@@ -194,13 +204,19 @@ mod tests {
         for (queries, indexed, side) in [(98_000, 2000, 8), (100_000, 100_000, 1), (10_000, 25_000, 32)] {
             assert!(!worth(&mut data, queries, indexed, side), "{queries} x {indexed}");
         }
+        // Few queries are little work, but their images and those of the index are held at once: 241 MB and 302 MB.
+        assert!(worth(&mut data, 10, 2000, 200) && !worth(&mut data, 10, 2000, 224));
         // No image is read then, and the page says why.
         data.images.clear();
-        data.index.label = vec![0; 100_000];
-        data.dataset.image = Some(ImageShape { height: 128, width: 128, channels: 3 });
         let queries: Vec<&MatchRow> = data.matches.0.iter().collect();
         let RawPixels::Skipped(reason) = compared(&data, &queries) else { panic!("it was computed") };
-        assert!(reason.contains("not computed: 2 queries x 100,000 images of 49,152 bytes"), "{reason}");
+        assert!(reason.contains("not computed: 2 queries + 2,000 images of 150,528 bytes are more than"), "{reason}");
+        assert!(reason.contains("the 256,000,000 bytes that a report holds. Plug a stage `baseline`"), "{reason}");
+        let queries: Vec<&MatchRow> = data.matches.0.iter().cycle().take(2000).collect();
+        data.index.label = vec![0; 20_000];
+        data.dataset.image = Some(ImageShape { height: 6, width: 6, channels: 3 });
+        let RawPixels::Skipped(reason) = compared(&data, &queries) else { panic!("it was computed") };
+        assert!(reason.contains("not computed: 2,000 queries x 20,000 images of 108 bytes"), "{reason}");
         assert!(reason.contains("4,000,000,000 multiply-adds") && reason.contains("stage `baseline`"), "{reason}");
         data.dataset.image = None;
         assert!(!worth_reading(&data, 1));

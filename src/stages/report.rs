@@ -23,8 +23,8 @@ use simpipe_base::param::SpecPath;
 use simpipe_base::params;
 use simpipe_report::figure::{Neighbours, Order};
 use simpipe_report::{
-    Baselines, Drawn, FigureSpec, Judgement, OwnFont, ReportData, ReportError, Shown, lookup_without_self, page,
-    summary, worth_reading,
+    Baselines, Drawn, FigureSpec, Judgement, OwnFont, ReportData, ReportError, Shown, held_side, lookup_without_self,
+    page, summary, worth_reading,
 };
 use simpipe_search::vectors;
 use simpipe_stage::{Ctx, Facts, InputFacts, Kind, Port, Progress, SourceDigest, SourceFinder, Stage, StageError};
@@ -51,7 +51,7 @@ params! {
         title: Option<String> = None,
         /// Whether the embedding is compared with chance and with raw pixels. Without a stage `baseline` at the port of that
         /// name this is computed here and reads every image of queries and index; raw pixels only up to 4e9 multiply-adds
-        /// (queries x images of the index x bytes of an image), a second or two: beyond, the page says so.
+        /// (queries x images of the index x bytes of an image), a second or two, and 256 MB of pixels: beyond, the page says so.
         baselines: bool = true,
         /// Whether charts are written as SVG too, beside their PNG: drawings that scale, with words that can be searched.
         #[aka("vector", "vector_graphics", "save_svg")]
@@ -92,7 +92,8 @@ impl Stage for Report {
     /// data; axes of small numbers have powers of ten; letters of a font of the spec with outlines of PostScript join on the page
     /// too. 11 - Classes are judged by queries that are not in the index, those that the index lacks by refusals; differences to
     /// baselines are told with their intervals; a network that was not trained and queries of one class are findings.
-    /// 12 - Maps say which images they are of; no interval breaks over two lines; the resolved spec is on paper as a whole.
+    /// 12 - Maps say which images they are of; no interval breaks over two lines; the resolved spec is on paper as a whole; maps name
+    /// 20 classes on the page too; raw pixels are left out where they take much memory, and large images are held as they are shown.
     const VERSION: u32 = 12;
     const OUTPUT: Kind = Kind::Report;
     const FILES: &'static [&'static str] = &["figures/", "report.html", "report.md", "metrics.json"];
@@ -148,9 +149,11 @@ impl Stage for Report {
     fn run(params: &ReportParams, ctx: &mut Ctx<'_>) -> Result<(), StageError> {
         let _font = OwnFont::in_use(font::read(params, ctx)?);
         let mut data = read(params, ctx)?;
-        let wanted = wanted(params, &data);
-        data.images = sources::images(ctx, &data, &wanted)?;
-        data.provenance.files = sources::file_names(ctx, &wanted)?;
+        let Wanted { ids, whole } = wanted(params, &data);
+        let shown = held_side(ids.len() - whole.len());
+        let side = |id: u64| if whole.contains(&id) { usize::MAX } else { shown };
+        data.images = sources::images(ctx, &data, &ids, side)?;
+        data.provenance.files = sources::file_names(ctx, &ids)?;
         ctx.stop_if_cancelled()?;
         let stop = || ctx.cancelled();
         let computes = params.baselines && data.baseline.is_none();
@@ -260,15 +263,23 @@ fn plugged<T>(
     Ok(if ctx.has_input(port) { Some(read(ctx.input(port, file))?) } else { None })
 }
 
-/// The examples whose images are read, each once, in order.
-fn wanted(params: &ReportParams, data: &ReportData) -> Vec<u64> {
-    let mut wanted: BTreeSet<u64> = params.figures.iter().flat_map(|figure| figure.images(data)).collect();
+/// The examples whose images are read.
+struct Wanted {
+    /// All of them, each once, in order.
+    ids: Vec<u64>,
+    /// Those that are compared pixel by pixel, and so are held as they are.
+    whole: BTreeSet<u64>,
+}
+
+fn wanted(params: &ReportParams, data: &ReportData) -> Wanted {
+    let shown: BTreeSet<u64> = params.figures.iter().flat_map(|figure| figure.images(data)).collect();
+    let mut whole = BTreeSet::new();
     // A large index is not held in memory for a baseline that is left out.
     if params.baselines && data.baseline.is_none() && worth_reading(data, lookup_without_self(data).len()) {
-        wanted.extend(&data.index.example_id);
-        wanted.extend(data.matches.0.iter().map(|row| row.query_id));
+        whole.extend(&data.index.example_id);
+        whole.extend(data.matches.0.iter().map(|row| row.query_id));
     }
-    wanted.into_iter().collect()
+    Wanted { ids: shown.union(&whole).copied().collect(), whole }
 }
 
 /// Draws every figure; gives the files as the page names them.

@@ -30,11 +30,11 @@ def checks(asked):
     if asked.split:
         found.append((reading.apart, run))
     if asked.hostile:
-        found += [(check, Run(asked.hostile, "hostile")) for check in (reading.harmless, reading.written, reading.looks, reading.training)]
+        found += [(check, Run(asked.hostile, "hostile")) for check in [reading.harmless, reading.written, reading.looks, reading.training] + [reading.accessible_once] * bool(asked.axe)]
     if asked.many:
         found += [(check, Run(asked.many, "many")) for check in (reading.opens, moving.redraws)]
     if asked.worst:
-        found += [(check, Run(asked.worst, "worst")) for check in (reading.opens, reading.printed, reading.looks, reading.training)]
+        found += [(check, Run(asked.worst, "worst")) for check in [reading.opens, reading.printed, reading.looks, reading.training, reading.without_scripts] + [reading.accessible_once] * bool(asked.axe)]
     for name, page in asked.page:
         other = SimpleNamespace(name=name, page=Path(page).resolve())
         plain = [reading.opens, reading.written, reading.looks, reading.printed] + [reading.accessible] * bool(asked.axe)

@@ -13,8 +13,8 @@ from pathlib import Path
 FLAGS = """--headless --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update
 --disable-sync --hide-scrollbars --force-color-profile=srgb --remote-debugging-pipe""".split()
 
-# Seconds without a word after which a browser is given up.
-PATIENCE = 60
+# Seconds without a word after which a browser is given up; axe-core takes most of a minute for the largest page on a busy machine.
+PATIENCE = 180
 
 # What a key is to the browser: its name and the number that Windows gave it.
 KEYS = {"Enter": 13, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
@@ -160,6 +160,11 @@ class Page:
     def point(self, x, y):
         """Moves the mouse there, in pixels of the window."""
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def click(self, x, y):
+        """Presses and lets go of the mouse there."""
+        for kind, buttons in (("mousePressed", 1), ("mouseReleased", 0)):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=buttons, clickCount=1)
 
     def drag(self, places, shift=False):
         """Draws a line with the mouse pressed."""

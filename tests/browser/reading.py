@@ -13,6 +13,8 @@ from truth import flat
 # What a script may be allowed for the first paint, in ms, and for the memory of a tab, in MB.
 PAINT, MEMORY, BYTES, SHEETS = 1000, 300, 5_000_000, 25
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+# Windows, and whether they are dark.
+LOOKS = ((1400, False), (1400, True), (400, False), (400, True))
 
 
 def quiet(page):
@@ -74,10 +76,10 @@ def looks(chrome, run, asked):
     return "1,400 and 400 pixels, light and dark"
 
 
-def accessible(chrome, run, asked):
+def accessible(chrome, run, asked, looks=LOOKS):
     """No rule of WCAG 2.2 AA that axe-core can check is broken, everything opened, wide and narrow, light and dark."""
     source, checked = asked.axe.read_text(), 0
-    for width, dark in ((1400, False), (1400, True), (400, False), (400, True)):
+    for width, dark in looks:
         page = chrome.page(width=width, dark=dark).open(run.page.as_uri())
         page.value("document.querySelectorAll('details').forEach((one) => (one.open = true))")
         page.value(source + "; 0")
@@ -87,7 +89,12 @@ def accessible(chrome, run, asked):
         page.close()
         assert not found["violations"], f"{width}, {'dark' if dark else 'light'}: " + "; ".join(found["violations"])
         checked += found["passes"]
-    return f"no violation, {checked} rules passed in 4 looks"
+    return f"no violation, {checked} rules passed in {len(looks)} look{'s' * (len(looks) > 1)}"
+
+
+def accessible_once(chrome, run, asked):
+    """The same in one look, of a page whose script and style are those of another that is looked at in all ways."""
+    return accessible(chrome, run, asked, LOOKS[:1])
 
 
 def printed(chrome, run, asked):
@@ -117,6 +124,7 @@ def without_scripts(chrome, run, asked):
     said = {row[0]: row[1].replace(",", "").replace("−", "-") for row in rows if len(row) == 2}
     for name, number in flat(run.read("match/metrics.json")):
         assert name in said and abs(float(said[name]) - number) < 5.1e-5, f"{name} is {number}, the page says {said.get(name)}"
+    points = cutpoints(rows, run.read("calibrate/calibration.json")["cutpoints"])
     dark = page.value("[...document.images].filter((one) => !one.complete || !one.naturalWidth).length")
     images = page.value("document.images.length")
     charts = page.value("[...document.querySelectorAll('svg[role=img]')].filter((one) => one.getBoundingClientRect().width > 100).length")
@@ -124,7 +132,22 @@ def without_scripts(chrome, run, asked):
     page.close()
     assert dark == 0 and images > 0, f"{dark} of {images} images are not shown"
     assert charts > 0 and articles == figures, f"{charts} charts, {articles} of {figures} figures"
-    return f"{images} images, {charts} charts, {figures} figures"
+    return f"{points} numbers of cutpoints, {images} images, {charts} charts, {figures} figures"
+
+
+def cutpoints(rows, known):
+    """The table of the cutpoints has each of them, with every number that the calibration has of it."""
+    header, compared = next(row for row in rows if row[:3] == ["name", "value", "distance"]), 0
+    for name, cutpoint in known.items():
+        row = next(row for row in rows if row[0] == name and len(row) == len(header))
+        for column, cell in list(zip(header, row))[1:]:
+            if column == "target":
+                continue
+            number, allowed = cutpoint[column.replace("-", "_")], 5.1e-7 if column == "distance" else 5.1e-5
+            assert abs(float(cell.replace("−", "-")) - number) < allowed, f"{column} at {name} is {number}, the page says {cell}"
+            compared += 1
+    assert compared >= 3 * len(known) > 0, f"{compared} numbers of {len(known)} cutpoints"
+    return compared
 
 
 # The rows of the table behind a figure, by its title.

@@ -1,6 +1,7 @@
 """What a run left in its artifacts, to compare a page with."""
 
 import json
+import struct
 from pathlib import Path
 
 import pyarrow.parquet as parquet
@@ -38,6 +39,32 @@ class Run:
         """Labels of what the report's maps show, by example."""
         rows = self.columns("embed-validation/embeddings.parquet")
         return dict(zip(rows["example_id"], rows["label"]))
+
+    def maps(self):
+        """What each map of the report shows, in their order: columns of examples, labels and places."""
+        files = sorted((self.folder / "report/figures").glob("*-projection-*.parquet"))
+        return [self.columns(file) for file in files]
+
+    def vectors(self, examples):
+        """The embeddings of examples that the report's maps show."""
+        rows = self.columns("embed-validation/embeddings.parquet")
+        every = dict(zip(rows["example_id"], rows["embedding"]))
+        return {example: every[example] for example in examples}
+
+    def judged(self, examples):
+        """What `match` has made of examples: a verdict, and the class that was given, if one was."""
+        rows = self.columns("match/matches.parquet")
+        matches = {query: rest for query, *rest in zip(rows["query_id"], rows["label"], rows["predicted"], rows["matched"])}
+
+        def one(label, predicted, matched):
+            return ("right" if predicted == label else "wrong", predicted) if matched else ("no match", None)
+
+        return {example: one(*matches[example]) if example in matches else ("not a query", None) for example in examples}
+
+
+def single(number):
+    """The number of single precision that is nearest."""
+    return struct.unpack("f", struct.pack("f", number))[0]
 
 
 def flat(value, name=""):

@@ -298,6 +298,30 @@ fn what_is_done_to_images_is_refused_at_its_line() {
 }
 
 #[test]
+fn a_size_that_cuts_through_patches_is_refused_at_its_line() {
+    let project = Project::new();
+    let path = config(project.root(), &shipped());
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once("[backbone]\n").unwrap();
+    let (_, after) = rest.split_once("\n[train]\n").unwrap();
+    let layer = "  { backbone = { architecture = \"dinov2-s14\", size = 100 } },";
+    let text = format!("{before}[backbone]\nlayers = [\n{layer}\n]\n\n[train]\n{after}");
+    std::fs::write(&path, &text).unwrap();
+    let json = project.json(&["check", &path, "--json"], 2);
+    let line = 1 + text.lines().position(|line| line == layer).unwrap();
+    let error = &json["errors"][0];
+    assert_eq!(
+        (&error["line"], &error["message"], &error["help"]),
+        (
+            &line.into(),
+            &"`size` must be a multiple of 14, the side of a patch of `dinov2-s14`, found 100".into(),
+            &"write 112 or 98".into()
+        ),
+        "{json}"
+    );
+}
+
+#[test]
 fn features_may_be_of_two_views_and_of_an_inner_layer() {
     let project = Project::new();
     let views = ["features", "features-validation"].map(|id| format!("{id}.views=[\"identity\", \"flip\"]"));

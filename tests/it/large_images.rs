@@ -22,6 +22,7 @@ embed-asked embed dataset=dataset sampler=asked model=train
 index index dataset=dataset embeddings=embed-pool
 calibrate calibrate index=index queries=embed-asked
 match match index=index queries=embed-asked calibration=calibrate
+report report dataset=dataset sampler=pool training=train index=index embeddings=embed-asked calibration=calibrate matches=match
 ";
 
 const CONFIG: &str = r#"pipeline = "many"
@@ -36,6 +37,13 @@ steps-per-epoch = 3
 layers = [{ rescale = { divide-by = 255.0 } }, "flatten", { metric-embedding = { size = 16 } }]
 [match]
 allow-overlap = true
+[report]
+figures = [
+  { sample-grid = { count = 10, columns = 5 } },
+  "training-curves",
+  { neighbours = { slice = { begin = 0, size = 4 }, k = 3 } },
+  { projection = { method = "pca", count = 500 } },
+]
 "#;
 
 /// A bitmap of 24 bits: one colour a class, and grain that no other image has.
@@ -91,7 +99,7 @@ fn anonymous(process: u32) -> Option<u64> {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "the memory of a process is told by /proc")]
-fn a_hundred_thousand_images_are_trained_on_embedded_and_matched_without_being_held() {
+fn a_hundred_thousand_images_are_trained_on_embedded_matched_and_reported_without_being_held() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     shard(root, "test.tar", 0..500);

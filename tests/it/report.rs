@@ -1,10 +1,11 @@
 //! The page of a run: what the stage leaves, what the run adds, and the same made again, taken apart, beside others.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use crate::project::{PLAIN_REPORT, Project, files_below, repository};
+use crate::project::{PLAIN_REPORT, Project, files_below, repository, simpipe};
 use crate::schemas::validate;
 
 fn folder(project: &Project, run: &Json) -> PathBuf {
@@ -25,9 +26,18 @@ fn said(project: &Project, args: &[&str], code: i32) -> String {
 #[test]
 fn what_a_stage_leaves_is_the_same_in_two_stores_and_a_run_adds_what_is_its_own() {
     let (one, other) = (Project::new(), Project::new());
-    let runs = [&one, &other].map(|project| folder(project, &project.run(&PLAIN_REPORT).json));
+    // A curve, a map, a matrix and images: each kind of picture.
+    let figures = "report.figures=[\"training-curves\", { projection = { method = \"pca\", count = 100, size = 400 } }, \
+                   \"confusion-matrix\", { neighbours = { slice = { begin = 60, size = 4 }, k = 5 } }]";
+    let runs = [&one, &other].map(|project| folder(project, &project.run(&["--set", figures]).json));
     let pages = [&runs[0], &runs[1]].map(|run| text(&run.join("report/report.html")));
     assert!(pages[0] == pages[1], "the stage's own page differs from store to store");
+    let left = [&runs[0], &runs[1]].map(|run| files_below(&run.join("report")));
+    assert!(left[0] == left[1] && left[0].len() == 3 + 2 * 4, "{left:?}");
+    for file in &left[0] {
+        let bytes = [&runs[0], &runs[1]].map(|run| std::fs::read(run.join("report").join(file)).unwrap());
+        assert!(bytes[0] == bytes[1], "{file} differs from store to store");
+    }
     assert!(!pages[0].contains("<section id=\"run\""));
     for run in &runs {
         let page = text(&run.join("report.html"));
@@ -84,12 +94,33 @@ fn a_report_is_made_again_where_sources_and_config_are_gone() {
             "report.md"
         ]
     );
+    expect_opened(&project, &home.join("report.html"));
     // The run's folder has it where the store does not, and neither is said.
     std::fs::remove_dir_all(project.root().join("artifacts/store")).unwrap();
     said(&project, &["report", &id], 0);
     std::fs::remove_dir_all(home.join("report")).unwrap();
     let words = said(&project, &["report", &id], 2);
     assert!(words.contains("neither the store nor the run's folder") && words.contains("simpipe run"), "{words}");
+}
+
+/// `--open` hands the page to the system's own program, and says so where that can't show it.
+fn expect_opened(project: &Project, page: &Path) {
+    let name = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let (programs, root) = (project.root().join("programs"), project.root().to_str().unwrap());
+    std::fs::create_dir_all(&programs).unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+    let open = |code: i32| {
+        let program = programs.join(name);
+        std::fs::write(&program, format!("#!/bin/sh\nprintf %s \"$1\" >\"${{0%/*}}/asked\"\nexit {code}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        simpipe(&["report", "latest", "--open", "--root", root]).env("PATH", &path).output().unwrap()
+    };
+    let shown = open(0);
+    assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+    assert_eq!(Path::new(&text(&programs.join("asked"))), page);
+    let unshown = open(3);
+    let words = String::from_utf8_lossy(&unshown.stderr);
+    assert!(unshown.status.code() == Some(2) && words.contains(&format!("`{name}` can't show")), "{words}");
 }
 
 #[test]

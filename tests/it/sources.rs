@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value as Json;
+use simpipe_base::digest::Digest;
 
-use crate::project::{Project, files_below};
+use crate::frozen_backbone::mobile_weights;
+use crate::project::{Project, files_below, template, write_pair};
 
 /// A project of one stage over two images of one pixel.
 struct Site {
@@ -117,4 +119,51 @@ fn a_key_of_other_bytes_than_those_decoded_stores_nothing() {
     std::fs::write(&memo, json.to_string()).unwrap();
     std::fs::write(&site.config, std::fs::read_to_string(&site.config).unwrap() + "retries = 1\n").unwrap();
     assert_eq!(site.run(0)["stages"][0]["outcome"], "hit", "with `retries` in the same run");
+}
+
+const PRETRAINED: &str = r#"pipeline = "pretrained"
+device = "cpu"
+[dataset]
+source = "cifar10-sample"
+[pool]
+total-examples-per-class = 4
+sampler = { multi-shot = { classes-per-batch = 2, examples-per-class = 2 } }
+[train]
+epochs = 0
+layers = [
+  { backbone = { architecture = "mobilenet-v2", weights = "../weights.safetensors", size = 32, freeze = true } },
+  { metric-embedding = { size = 4 } },
+]
+"#;
+
+#[test]
+fn weights_that_change_while_a_training_reads_them_store_nothing() {
+    let project = Project::new();
+    let weights = mobile_weights();
+    std::fs::write(project.root().join("weights.safetensors"), &weights).unwrap();
+    let graph = "dataset dataset\npool sample dataset=dataset split:train\ntrain train dataset=dataset sampler=pool\n";
+    let config = write_pair(project.root(), "pretrained", &template(graph), PRETRAINED);
+    // Longer than any clock's tick: from here on a file is remembered.
+    std::thread::sleep(Duration::from_millis(60));
+    let outcome = || {
+        let record = project.json(&["run", config.to_str().unwrap(), "--json"], 0);
+        let stages = record["stages"].as_array().unwrap();
+        stages.iter().find(|stage| stage["id"] == "train").unwrap()["outcome"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([outcome(), outcome()], ["ran", "hit"]);
+    // What is remembered says that the file held something else, as if it had while the key was made.
+    let (own, other) = (Digest::of(&weights).to_string(), "ab".repeat(32));
+    let stat = project.root().join("artifacts/store/stat");
+    let read = |memo: &PathBuf| std::fs::read_to_string(memo).unwrap_or_default();
+    let mut memos = files_below(&stat).into_iter().map(|name| stat.join(name));
+    let memo = memos.find(|memo| read(memo).contains(&own)).expect("the weights are remembered");
+    std::fs::write(&memo, read(&memo).replace(&own, &other)).unwrap();
+    let entries = || files_below(&project.root().join("artifacts/store/ac"));
+    let before = entries();
+    let output = project.output(&["run", config.to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("the source `layers.0.backbone.weights` changed while it was read"), "{text}");
+    assert_eq!(entries(), before);
+    assert_eq!(outcome(), "hit", "the memo is forgotten");
 }

@@ -76,6 +76,19 @@ fn a_sweep_has_a_page_and_its_best_runs_again() {
     assert_eq!(bytes(Path::new(beside)), bytes(&out.join("report.html")));
     project.json(&["sweep", "report", "--json"], 0);
     assert_eq!(bytes(Path::new(beside)), bytes(&out.join("report.html")));
+    // For viewers that allow nothing inside a page: the same folder, but the page comes apart.
+    let public = project.root().join("public");
+    let split = ["sweep", "report", "--split", public.to_str().unwrap(), "--json"];
+    assert_eq!(project.json(&split, 0), report);
+    let page = std::fs::read_to_string(public.join("report.html")).unwrap();
+    for absent in ["<script", "<style", " style=", "=\"data:"] {
+        assert!(!page.contains(absent), "{absent}");
+    }
+    assert!(page.contains("href=\"report.css\"") && page.contains("match.map@r"), "{page}");
+    let (apart, whole) = (files_below(&public), files_below(&out));
+    assert!(apart.contains(&"report.css".to_owned()) && whole.iter().all(|file| apart.contains(file)), "{apart:?}");
+    let both = project.output(&["sweep", "report", "--split", "public", "--out", "page"]);
+    assert!(both.status.code() == Some(2) && String::from_utf8_lossy(&both.stderr).contains("cannot be used with"));
     // The page is none of the sweep's own: it still goes on and is one sweep.
     assert_eq!(project.json(&["sweep", "status", "--json"], 0)["state"], "done");
 }

@@ -63,20 +63,22 @@ impl ReportArgs {
 
     /// Takes a page that was written apart, if that is asked for.
     fn split(&self, path: &Path) -> Result<(), Error> {
-        if self.split.is_none() {
-            return Ok(());
-        }
-        let text = std::fs::read_to_string(path)?;
-        let apart = split(&text).ok_or_else(|| {
-            let message = format!("{} can't be split: an older simpipe made it", shown(path.display()));
-            Error::usage(message, "leave out `--split`, or run the experiment again")
-        })?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        for (file, bytes) in &apart.files {
-            put(&folder.join(file), bytes)?;
-        }
-        put(path, apart.page.as_bytes())
+        if self.split.is_some() { take_apart(path) } else { Ok(()) }
     }
+}
+
+/// Writes a page again, with its style sheet and its pictures as files beside it and without its script.
+pub(super) fn take_apart(path: &Path) -> Result<(), Error> {
+    let text = std::fs::read_to_string(path)?;
+    let apart = split(&text).ok_or_else(|| {
+        let message = format!("{} can't be split: an older simpipe made it", shown(path.display()));
+        Error::usage(message, "leave out `--split`, or run the experiment again")
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for (file, bytes) in &apart.files {
+        put(&folder.join(file), bytes)?;
+    }
+    put(path, apart.page.as_bytes())
 }
 
 /// A page that was written.

@@ -10,6 +10,7 @@ use super::seen::{Seen, WhichOptions};
 use super::view;
 use crate::cli::page::Page;
 use crate::cli::print::{self, shown};
+use crate::cli::report::take_apart;
 use crate::cli::reproduce::experiment_of;
 use crate::cli::toml_text::{self, Origins};
 use crate::cli::{merged, threads};
@@ -26,6 +27,7 @@ use simpipe_runner::sweep::{State, Trial};
 #[command(after_help = "Examples:
   simpipe sweep report
   simpipe sweep report sweep-losses --out page
+  simpipe sweep report --split public
   simpipe sweep report sweep-losses --json")]
 pub(super) struct ReportArgs {
     #[command(flatten)]
@@ -33,6 +35,10 @@ pub(super) struct ReportArgs {
     /// Folder for the page; existing files are replaced [default: `report` in the sweep's folder].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Folder for a page that strict viewers show, such as those of build servers: style sheet and pictures are files next to it,
+    /// and it has no script.
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    split: Option<PathBuf>,
 }
 
 /// The file of the page, beside the one for pull requests, and that of the best experiment.
@@ -45,8 +51,11 @@ pub(super) fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Err
     let seen = Seen::of(&args.which)?;
     let (Seen { root, folder, .. }, state) = (&seen, seen.state());
     let report = data(state, root);
-    let target = args.out.clone().unwrap_or_else(|| folder.join("report"));
+    let target = args.out.clone().or_else(|| args.split.clone()).unwrap_or_else(|| folder.join("report"));
     write(&report, &target)?;
+    if args.split.is_some() {
+        take_apart(&target.join(HTML))?;
+    }
     if args.which.json {
         print::json(&report, out)?;
         return Ok(Exit::Done);

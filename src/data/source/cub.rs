@@ -163,7 +163,7 @@ fn readable(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::source::made_for_tests::{load, png, refused, short, source, with, write};
+    use crate::source::made_for_tests::{load, png, refused, short, source, survives, with, write};
 
     fn birds() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -218,5 +218,14 @@ mod tests {
         assert!(refused(&of, folder.path()).ends_with("it has no entry for image 3"));
         std::fs::remove_file(folder.path().join("CUB_200_2011/classes.txt")).unwrap();
         assert_eq!(refused(&of, folder.path()), "there is no file at ROOT/CUB_200_2011/classes.txt");
+    }
+
+    #[test]
+    fn damaged_lists_are_errors_and_no_panics() {
+        let folder = birds();
+        let cropped = with("cub-200-2011", folder.path(), &serde_json::json!({ "crop": true }));
+        for name in ["classes", "images", "image_class_labels", "train_test_split", "bounding_boxes"] {
+            survives(&cropped, &folder.path().join(format!("CUB_200_2011/{name}.txt")));
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::sets::{TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, file};
 use super::*;
+use crate::source::made_for_tests::damaged;
 
 fn gzip(content: &[u8], level: u32) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(level));
@@ -127,6 +128,21 @@ fn headers_lengths_and_labels_are_checked() {
     assert!(message.ends_with("there is the label 10, expected 0 to 9"), "{message}");
     let message = broken(TRAIN_IMAGES, contents().remove(1).1);
     assert!(message.contains("found [2049, 10,"), "{message}");
+}
+
+#[test]
+fn damaged_files_are_errors_and_no_panics() {
+    for (level, ending) in [(Some(6), "gz"), (None, "")] {
+        let (folder, set) = (tempfile::tempdir().unwrap(), set(false));
+        write(folder.path(), level);
+        for name in [TRAIN_IMAGES, TEST_LABELS] {
+            damaged(&folder.path().join(name).with_extension(ending), || {
+                drop(set.digests(Some(folder.path()), &Digest::of_file));
+                drop(load(&set, Some(folder.path())));
+            });
+        }
+        assert_eq!(load(&set, Some(folder.path())).unwrap().len(), 20, "each is whole again");
+    }
 }
 
 #[test]

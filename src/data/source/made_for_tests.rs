@@ -98,8 +98,8 @@ pub(super) fn refused(source: &Source, root: &Path) -> String {
     error.to_string().replace(root.to_str().unwrap(), "ROOT")
 }
 
-/// Damages a file in many places, one at a time; whatever the source makes of it, nothing may panic.
-pub(super) fn survives(source: &Source, file: &Path) {
+/// Damages a file in many places, one at a time; whatever is made of it, nothing may panic.
+pub(super) fn damaged(file: &Path, mut read: impl FnMut()) {
     let whole = std::fs::read(file).unwrap();
     let step = whole.len().div_ceil(100).max(1);
     let cut = (0..whole.len()).step_by(step).map(|length| whole[..length].to_vec());
@@ -112,6 +112,14 @@ pub(super) fn survives(source: &Source, file: &Path) {
     });
     for damaged in cut.chain(flipped) {
         std::fs::write(file, damaged).unwrap();
+        read();
+    }
+    std::fs::write(file, whole).unwrap();
+}
+
+/// The same of a file of a source.
+pub(super) fn survives(source: &Source, file: &Path) {
+    damaged(file, || {
         let on_read = |_: &str, _| ();
         let access = Access {
             downloads: Path::new(""),
@@ -125,6 +133,5 @@ pub(super) fn survives(source: &Source, file: &Path) {
         drop(source.loader().facts());
         drop(source.loader().digests(&Digest::of_file));
         drop(source.loader().load(&access, &mut |_| Ok(())));
-    }
-    std::fs::write(file, whole).unwrap();
+    });
 }

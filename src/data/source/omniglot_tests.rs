@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::parts::SMALL2;
 use super::*;
+use crate::source::made_for_tests::{damaged, png};
 use simpipe_base::param::defaults;
 
 fn zip(folder: &str, entries: &[(&str, &[u8])]) -> Vec<u8> {
@@ -124,4 +125,27 @@ fn bytes_of_each_drawing_reach_their_class() {
         encodings.iter().map(|encoding| (encoding.label, encoding.bytes.as_slice())).collect();
     assert_eq!(read, [(0, b"first".as_slice()), (1, b"second".as_slice())]);
     assert!(matches!(super::names(Cursor::new(b"no zip"), Path::new("x.zip")), Err(DataError::Malformed { .. })));
+}
+
+#[test]
+fn a_damaged_archive_is_an_error_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(SMALL2.name);
+    let [one, other] = [1, 2].map(png);
+    let entries = [("Latin/character02/b.png", other.as_slice()), ("Greek/character01/a.png", one.as_slice())];
+    std::fs::write(&path, zip(FOLDER, &entries)).unwrap();
+    let mut extracted = 0;
+    damaged(&path, || {
+        let bytes = std::fs::read(&path).unwrap();
+        drop(names_of(&path));
+        let Ok(names) = super::names(Cursor::new(&bytes), &path) else { return };
+        let Ok(found) = drawings(&defaults(), "train", &names) else { return };
+        let classes = classes(found.iter());
+        let Ok(encodings) = extract("train", &path, &bytes, &found, &classes) else { return };
+        for encoding in encodings {
+            drop(Encoded::read(&encoding.bytes, &DecodeOptions::default()).and_then(Encoded::decode));
+            extracted += 1;
+        }
+    });
+    assert!(extracted > 0, "some damage is none to the drawings");
 }

@@ -136,7 +136,7 @@ impl Load for Stl10 {
 
 #[cfg(test)]
 mod tests {
-    use crate::source::made_for_tests::{load, refused, source, write};
+    use crate::source::made_for_tests::{load, refused, source, survives, write};
 
     /// Images of which the second column is 9.
     fn images(count: usize) -> Vec<u8> {
@@ -175,5 +175,17 @@ mod tests {
         write(folder.path(), "train_X.bin", images(2));
         write(folder.path(), "train_y.bin", [1]);
         assert!(refused(&of, folder.path()).contains("more than 1 images"));
+    }
+
+    #[test]
+    fn damaged_files_are_errors_and_no_panics() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in [("train_X", images(1)), ("train_y", vec![1]), ("test_X", images(1)), ("test_y", vec![2])]
+        {
+            write(folder.path(), &format!("{name}.bin"), bytes);
+        }
+        for name in ["train_X.bin", "test_y.bin"] {
+            survives(&source("stl-10", folder.path()), &folder.path().join(name));
+        }
     }
 }

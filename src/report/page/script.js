@@ -152,7 +152,7 @@ const page = (() => {
   }
 
   // Marks that a legend names at most.
-  const MOST_NAMED = 24;
+  const MOST_NAMED = 20;
   const VERDICTS = ["not a query", "right", "wrong", "no match"];
 
   function projector(data, looks) {

@@ -113,7 +113,11 @@ fn no_name_becomes_anything_but_text() {
     let files = hostile.iter().map(|name| format!("file {name}")).cycle();
     data.provenance.files = data.images.keys().copied().zip(files).collect();
     let page = made(&data);
-    assert!(page.contains("<span class=\"file muted\"><bdi>file "));
+    // The files that images come from are told beside neighbours and beside queries without a match, each in its own section.
+    for section in ["neighbours", "no-match"] {
+        let within = between(&page, &format!("<section id=\"{section}\""), "</section>");
+        assert!(within.contains("<span class=\"file muted\"><bdi>file "), "{section}: {within}");
+    }
     for text in ["<script>alert", "<img src=x", "onmouseover='x", "</script><b>", "\u{202e}", "\u{1b}"] {
         assert!(!page.contains(text), "{text:?}");
     }

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::embedded::foreign;
 use simpipe_artifact::{
-    DatasetInfo, Examples, FileNames, IMAGES, Image, ImageSet, NearCopies, NearCopiesInfo, NearCopy, read_json,
+    DatasetInfo, Examples, FileNames, IMAGES, Image, ImageSet, Images, NearCopies, NearCopiesInfo, NearCopy, read_json,
 };
 use simpipe_base::digest::Digest;
 use simpipe_base::issue::Issue;
-use simpipe_report::{FoundCopies, Provenance, ReportData};
+use simpipe_report::{FoundCopies, Provenance, ReportData, held};
 use simpipe_stage::{Ctx, InputFacts, Kind, Port, StageError};
 
 /// Files of a dataset that the report reads.
@@ -138,9 +138,14 @@ fn near_copies(ctx: &Ctx<'_>) -> Result<Option<FoundCopies>, StageError> {
     Ok(Some(FoundCopies { info: read_json(ctx.input("near-copies", NearCopiesInfo::FILE))?, pairs }))
 }
 
-/// The images of some examples, as the report numbers them. An image that is not the one which index or queries were made
-/// of is refused: it would be shown in the other's place.
-pub(super) fn images(ctx: &Ctx<'_>, data: &ReportData, wanted: &[u64]) -> Result<BTreeMap<u64, Image>, StageError> {
+/// The images of some examples, as the report numbers them, each with at most the longer side that `side` gives of it. An image
+/// that is not the one which index or queries were made of is refused: it would be shown in the other's place.
+pub(super) fn images(
+    ctx: &Ctx<'_>,
+    data: &ReportData,
+    wanted: &[u64],
+    side: impl Fn(u64) -> usize,
+) -> Result<BTreeMap<u64, Image>, StageError> {
     let indexed = data.index.example_id.iter().zip(&data.index.digest);
     let asked = data.embeddings.example_id.iter().zip(&data.embeddings.digest);
     let digests: BTreeMap<u64, &str> = indexed.chain(asked).map(|(id, digest)| (*id, digest.as_str())).collect();
@@ -151,7 +156,10 @@ pub(super) fn images(ctx: &Ctx<'_>, data: &ReportData, wanted: &[u64]) -> Result
         if ids.is_empty() {
             continue;
         }
-        for (id, image) in ids.iter().zip(Examples::read_images(ctx.input(port, EXAMPLES), &ids)?) {
+        let stored = Images::beside(ctx.input(port, EXAMPLES))?;
+        for id in ids {
+            let place = stored.find(id)?;
+            let image = Image { shape: place.shape, pixels: stored.pixels(&place)?.into_owned() };
             let expected = digests.get(&(first + id)).filter(|digest| !digest.is_empty());
             if expected.is_some_and(|digest| **digest != image.digest().to_string()) {
                 let message =
@@ -161,7 +169,7 @@ pub(super) fn images(ctx: &Ctx<'_>, data: &ReportData, wanted: &[u64]) -> Result
                      `index-dataset` and `training-dataset` where they are others",
                 ));
             }
-            images.insert(first + id, image);
+            images.insert(first + id, held(image, side(first + id)));
         }
     }
     Ok(images)

@@ -308,6 +308,32 @@ fn baselines_can_be_left_out() {
     assert!(page.starts_with("# Mine\n") && !page.contains("## Baselines"));
 }
 
+/// What is compared pixel by pixel is held whole, as long as that is not too much; all else is held as large as it is shown.
+#[test]
+fn images_are_held_whole_for_the_baseline_alone() {
+    let mut data = synthetic::small();
+    let with = |baselines: bool| params(json!({ "figures": ["sample-grid"], "baselines": baselines }));
+    let compared = data.index.example_id.len() + data.matches.0.len();
+    let Wanted { ids, whole } = wanted(&with(true), &data);
+    assert!(whole.len() == compared && ids.len() > compared && whole.iter().all(|id| ids.contains(id)));
+    let Wanted { ids: shown, whole } = wanted(&with(false), &data);
+    assert!(!shown.is_empty() && shown.len() < ids.len() && whole.is_empty());
+    // 20 images of the index alone are more than 256 MB.
+    data.dataset.image = Some(simpipe_artifact::ImageShape { height: 2100, width: 2100, channels: 3 });
+    let Wanted { ids, whole } = wanted(&with(true), &data);
+    assert_eq!((ids, whole.len()), (shown, 0));
+}
+
+/// A panorama is shown, and no image of another shape than the one that was stored stands for it.
+#[test]
+fn an_image_that_is_larger_than_any_picture_is_made_smaller_and_shown() {
+    let shape = simpipe_artifact::ImageShape { height: 3, width: 1700, channels: 1 };
+    let params = params(json!({ "figures": [{ "sample-grid": { "count": 4, "columns": 2 } }], "baselines": false }));
+    let (_, files) = run(&params, &synthetic::with(3, 4, shape));
+    let page = String::from_utf8(files[Path::new("report.html")].clone()).unwrap();
+    assert!(page.contains("data:image/png;base64,") && files.contains_key(Path::new("figures/01-sample-grid.png")));
+}
+
 #[test]
 fn a_font_of_the_spec_draws_figures_and_page() {
     let folder = tempfile::tempdir().unwrap();

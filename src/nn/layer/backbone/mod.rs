@@ -90,7 +90,7 @@ params! {
         freeze: bool = false,
         /// Side of the image that the network sees, in pixels; that of the original training if it is left out.
         #[aka("image_size", "img_size", "input_size", "resolution")]
-        size: Option<usize> = None => check::between(32, 1_024).optional(),
+        size: Option<usize> = None => check::between(*SIZES.start(), *SIZES.end()).optional(),
         /// What is subtracted from red, green and blue of 0 to 255; that of the original training if it is empty.
         mean: Vec<f64> = Vec::new() => three(),
         /// What they are divided by then.
@@ -100,6 +100,9 @@ params! {
         body: Option<Vec<LayerSpec>> = None => check::not_empty().optional(),
     }
 }
+
+/// Sides of images that a backbone may be given.
+const SIZES: std::ops::RangeInclusive<usize> = 32..=1_024;
 
 fn three() -> check::Check<Vec<f64>> {
     let fits = |list: &Vec<f64>| list.is_empty() || list.len() == 3 && list.iter().all(|one| one.is_finite());
@@ -267,7 +270,23 @@ impl Architecture for Backbone {
             };
             return Err(Issue::of("", message).help(help));
         }
-        Ok(())
+        let patch = self.architecture.transformer().map_or(1, |transformer| transformer.patch);
+        match self.size {
+            Some(size) if !size.is_multiple_of(patch) => Err(self.cuts_through(size, patch)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Backbone {
+    /// A side of images that patches don't divide, with the next that they do.
+    fn cuts_through(&self, size: usize, patch: usize) -> Issue {
+        let name = self.architecture.name();
+        let message = format!("`size` must be a multiple of {patch}, the side of a patch of `{name}`, found {size}");
+        let below = size / patch * patch;
+        let near = [below + patch, below].into_iter().filter(|size| SIZES.contains(size));
+        let near: Vec<String> = near.map(|size| size.to_string()).collect();
+        Issue::of("backbone.size", message).help(format!("write {}", near.join(" or ")))
     }
 }
 
@@ -340,6 +359,20 @@ mod tests {
             let mut backbone = wrong.clone();
             backbone["architecture"] = json!("resnet18");
             assert!(param::from_json::<LayerSpec>(&json!({ "backbone": backbone })).is_err(), "{wrong}");
+        }
+        for (name, size, expected) in [
+            ("dinov2-s14", 100, "multiple of 14, the side of a patch of `dinov2-s14`, found 100 / write 112 or 98"),
+            ("vit-s16", 40, "multiple of 16, the side of a patch of `vit-s16`, found 40 / write 48 or 32"),
+            ("dinov2-s14", 40, "multiple of 14, the side of a patch of `dinov2-s14`, found 40 / write 42"),
+            ("dinov2-s14", 1023, "multiple of 14, the side of a patch of `dinov2-s14`, found 1023 / write 1022"),
+        ] {
+            let found = issue([32, 32, 3], json!([{ "backbone": { "architecture": name, "size": size } }]));
+            let words = format!("{} / {}", found.message, found.help.unwrap_or_default());
+            assert!(found.path.ends_with("backbone.size") && words.ends_with(expected), "{}: {words}", found.path);
+        }
+        for (name, size) in [("dinov2-s14", 98), ("clip-vit-b32", 64), ("resnet18", 100)] {
+            let list = layers(json!([{ "backbone": { "architecture": name, "size": size } }]));
+            assert!(infer_shapes([32, 32, 3], &list).is_ok(), "{name} at {size}");
         }
         let sized = json!([{ "backbone": { "architecture": "resnet18", "size": 112 } }]);
         assert_eq!(layers(sized).write(View::Full)[0]["backbone"]["body"][0]["resize"]["shorter"], 128);
