@@ -73,7 +73,8 @@ impl Stage for Baseline {
     const NAME: &'static str = "baseline";
     const SUMMARY: &'static str = "Measures baselines without training on the queries and the index of an embedding.";
     // 1: the first. 2: images are read from files of their splits. 3: the untrained network is embedded as `embed` does.
-    const VERSION: u32 = 3;
+    // 4: why a trained network is not a baseline is said in other words.
+    const VERSION: u32 = 4;
     const OUTPUT: Kind = Kind::Baseline;
     const FILES: &'static [&'static str] = &[BaselineFile::FILE];
     const SEEDED: bool = true;
