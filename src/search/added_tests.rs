@@ -42,7 +42,7 @@ fn expect_whole(added: &Added, known: &BTreeMap<String, (usize, u32)>, vectors: 
     let all = vec![Wanted { k: known.len(), ..Wanted::default() }];
     let reached = added.nearest(Rows::new(&asked[..DIM], DIM).unwrap(), &all).unwrap();
     assert_eq!(reached[0].len(), known.len());
-    if let Held::Graph { graph, .. } = &added.held {
+    if let AddedVectors::Graph { graph, .. } = &added.held {
         assert_eq!(graph.walk(of(0), &all[0], graph.places()).len(), known.len(), "by a walk too");
     }
     let found = added.nearest(rows, &vec![Wanted { k: 1, ..Wanted::default() }; known.len()]).unwrap();
