@@ -164,8 +164,8 @@ fn of_other_tools(name: &str, docs: &[StageDoc], families: &[Family]) -> Option<
     });
     let field = || records.flat_map(|record| &record.fields).find(|field| is_called(&field.name, field.aka));
     let meant = chosen.or_else(|| field().map(|field| field.name.clone()));
-    let meant = meant.map(|meant| format!("`{meant}`")).or_else(|| called(name));
-    let meant = meant.map(|meant| format!("did you mean {meant}?"));
+    let both: Vec<String> = meant.map(|meant| format!("`{meant}`")).into_iter().chain(called(name)).collect();
+    let meant = (!both.is_empty()).then(|| format!("did you mean {}?", both.join(" or ")));
     meant.or_else(|| registry::builtin().note(name).map(str::to_owned))
 }
 
