@@ -314,7 +314,7 @@ fn a_size_that_cuts_through_patches_is_refused_at_its_line() {
         (&error["line"], &error["message"], &error["help"]),
         (
             &line.into(),
-            &"`size` must be a multiple of 14, the side of a patch of `dinov2-s14`, found 100".into(),
+            &"`size` must be a multiple of 14, the side of a patch of `dinov2-s14`, found 100 (shapes so far: input 32 x 32 x 3)".into(),
             &"write 112 or 98".into()
         ),
         "{json}"
