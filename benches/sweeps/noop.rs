@@ -76,7 +76,7 @@ impl Catalog for Noops {
         }]
     }
     fn number(&self, _: &dyn DynStage, name: &str) -> Option<NumberDoc> {
-        (name == "value").then_some(NumberDoc { higher_is_better: Some(false) })
+        (name == "value").then_some(NumberDoc { higher_is_better: Some(false), measured_on: None })
     }
     fn devices(&self) -> &'static [simpipe_base::suggest::Known<'static>] {
         &[simpipe_base::suggest::Known { name: "auto", aka: &[] }]

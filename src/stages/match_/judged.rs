@@ -7,7 +7,7 @@ use super::Params;
 use crate::embedded::{self, Searched};
 use simpipe_artifact::{Calibration, Cutpoint, Distance, Embeddings, IndexRows, MatchRow, NearCopiesInfo, read_json};
 use simpipe_metric::reliability::{Judgement, calibration_error};
-use simpipe_metric::{Metric, Ranked, RetrievalMetric, micro_mean};
+use simpipe_metric::{Ranked, RetrievalMetric, micro_mean};
 use simpipe_search::knn::{Hit, Wanted};
 use simpipe_search::{ExactSearch, Isotonic, Judge, Matcher, overlap};
 use simpipe_stage::{Ctx, StageError};
