@@ -92,6 +92,8 @@ pub(crate) fn sweep(root: &Path, trials: usize, on_event: &(dyn Fn(&SweepEvent<'
         std::fs::create_dir_all(root.join(folder)).expect("a folder");
     }
     let template = "format = 1\n[stages.noop]\nstage = \"noop\"\n";
+    // A project of its own, also where a folder above has results.
+    std::fs::write(root.join("simpipe.toml"), "").expect("the mark of a project");
     std::fs::write(root.join("pipelines/noop.toml"), template).expect("a template");
     let config = format!(
         "pipeline = \"noop\"\nname = \"noop\"\ndescription = \"nothing\"\nseed = 1\n[noop]\nx = 0.5\n[sweep]\nmethod = \"auto\"\n\
