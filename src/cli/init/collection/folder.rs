@@ -57,7 +57,7 @@ pub(in crate::cli::init) fn of_folder(
         train.counts.iter_mut().zip(&held_out.split.counts).for_each(|(count, held_out)| *count += held_out);
     }
     let held_out = held_out.filter(HeldOut::has_pairs);
-    let mut collection = Collection {
+    let collection = Collection {
         source: source_of(&shares),
         subject: real(folder).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned()),
         train,
@@ -70,16 +70,22 @@ pub(in crate::cli::init) fn of_folder(
         exact: everything || survey.broken.is_empty(),
         notes: notes(&survey, resize_note),
         unread: unread(&survey),
-        classes: survey.classes,
+        classes: survey.classes.clone(),
     };
+    divided(collection, &survey, &source_of(""), unseen)
+}
+
+/// The collection with images held out of training as its classes allow; `source` is that of the folder as a whole.
+fn divided(mut collection: Collection, survey: &Survey, source: &str, unseen: bool) -> Result<Collection, Refusal> {
     let all = survey.counts.keys().filter(|name| **name != survey.train).cloned().collect();
     let tested = survey.counts.contains_key(&survey.test);
+    let of_classes = matches!(survey.rule, SplitRule::Images(_));
     // A tenth of small classes is an image each, which has no other to be found by.
     if of_classes && tested && !unseen && collection.held_out.is_none() {
-        return Ok(collection.divided_by_shares(&source_of("")));
+        return Ok(collection.divided_by_shares(source));
     }
     match unseen || (tested && collection.is_divided_anew()) {
-        true => collection.by_class(&source_of(""), &survey.counts),
+        true => collection.by_class(source, &survey.counts),
         false if tested => Ok(collection.divided(all)),
         false => collection.tested_by_chance(),
     }

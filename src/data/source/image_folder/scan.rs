@@ -65,6 +65,9 @@ impl Folder {
     }
 }
 
+/// Split, class, and path inside the folder; and where it is.
+type ClassFile = ([String; 3], PathBuf);
+
 #[derive(Default)]
 struct FoundFiles {
     /// Else the whole folder is one split, to be divided afterwards.
@@ -74,10 +77,9 @@ struct FoundFiles {
     splits: BTreeSet<String>,
     /// (split, class) of each class folder.
     class_folders: BTreeSet<(String, String)>,
-    /// Split, class, path inside the folder.
-    files: Vec<([String; 3], PathBuf)>,
+    files: Vec<ClassFile>,
     /// By split and class: pictures that are not read, as `files` has the others.
-    unread: BTreeMap<(String, String), Vec<([String; 3], PathBuf)>>,
+    unread: BTreeMap<(String, String), Vec<ClassFile>>,
 }
 
 impl FoundFiles {
