@@ -10,7 +10,7 @@ use crate::text;
 const ON_PAPER: usize = 20;
 pub(super) const ITEMS_ON_PAPER: usize = 20;
 pub(super) const STRIPS_ON_PAPER: usize = 3;
-/// Lines of text beyond which paper has two columns of them.
+/// Lines of text beyond which paper has columns of them.
 const LINES_IN_A_COLUMN: usize = 60;
 
 /// Text that can stand in an element or in a quoted attribute; what nobody would see is shown by its escape, what no
