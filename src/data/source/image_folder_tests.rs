@@ -292,6 +292,12 @@ fn classes_lie_at_any_depth() {
     assert_eq!(names[..2], ["dog: test/dog/in/4.png", "cat: train/cat/2.png"]);
     assert_eq!(listed(ClassFolder::Last).0, ["cat", "far", "in"]);
     assert_eq!(listed(ClassFolder::Path).0, ["cat", "cat/in", "dog/in/far", "dog/in"]);
+    // A picture of another kind makes no class, where files that can't be read are skipped either.
+    write(folder.path(), "train/dog/in/drawing.svg", b"<svg/>");
+    for class in [ClassFolder::First, ClassFolder::Last, ClassFolder::Path] {
+        let skipping = ImageFolder { on_corrupt: OnCorrupt::Skip, ..of(class.clone()) };
+        assert_eq!(skipping.scan().unwrap().classes, listed(class).0);
+    }
     assert!(source(folder.path()).scan().is_err(), "one level unless it is said");
     let error = source(folder.path()).scan().unwrap_err();
     assert!(error.help().is_some_and(|help| help.contains("class = \"path\"")));

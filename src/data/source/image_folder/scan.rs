@@ -110,36 +110,50 @@ impl FoundFiles {
                 return Err(self.malformed(entry.path(), reason));
             }
             ([split, folders @ .., _], false) if image && !folders.is_empty() => {
-                let class = match self.class {
-                    Some(ClassFolder::First) => folders[0].clone(),
-                    Some(ClassFolder::Last) => folders[folders.len() - 1].clone(),
-                    Some(ClassFolder::Path) | None => folders.join("/"),
-                };
+                let file = self.class_file(&parts, entry.path());
                 if self.class.is_some() {
-                    self.class_folders.insert((split.clone(), class.clone()));
+                    self.class_folders.insert((split.clone(), file.0[1].clone()));
                 }
-                let name = parts.join("/").trim_start_matches('/').to_owned();
-                self.files.push(([split.clone(), class, name], entry.path().to_path_buf()));
+                self.files.push(file);
             }
             ([_] | [_, _], false) if image => {
                 return Err(self.malformed(entry.path(), "an image outside a class folder"));
             }
-            ([split, class, .., _], false) if is_other_picture(entry.path()) => {
-                let name = parts.join("/").trim_start_matches('/').to_owned();
-                let file = ([split.clone(), class.clone(), name], entry.path().to_path_buf());
-                self.unread.entry((split.clone(), class.clone())).or_default().push(file);
+            ([_, _, .., _], false) if is_other_picture(entry.path()) => {
+                let file = self.class_file(&parts, entry.path());
+                let of = (file.0[0].clone(), file.0[1].clone());
+                self.unread.entry(of).or_default().push(file);
             }
             _ => {}
         }
         Ok(())
     }
 
-    /// Classes without an image take their pictures of other kinds for files.
+    /// A picture in the folders of a class.
+    fn class_file(&self, parts: &[String], path: &Path) -> ClassFile {
+        let folders = &parts[1..parts.len() - 1];
+        let class = match self.class {
+            Some(ClassFolder::First) => folders[0].clone(),
+            Some(ClassFolder::Last) => folders[folders.len() - 1].clone(),
+            Some(ClassFolder::Path) | None => folders.join("/"),
+        };
+        ([parts[0].clone(), class, parts.join("/").trim_start_matches('/').to_owned()], path.to_path_buf())
+    }
+
+    /// Classes without an image take their pictures of other kinds for files; such a picture alone makes no class.
     fn take_unread(&mut self) {
-        let filled: BTreeSet<(String, String)> =
-            self.files.iter().map(|([split, class, _], _)| (split.clone(), class.clone())).collect();
-        let unread = std::mem::take(&mut self.unread).into_iter().filter(|(of, _)| !filled.contains(of));
+        let empty = self.empty_classes();
+        let unread = std::mem::take(&mut self.unread).into_iter().filter(|(of, _)| empty.contains(of));
         self.files.extend(unread.flat_map(|(_, files)| files));
+    }
+
+    /// (split, class) of class folders without a file.
+    fn empty_classes(&self) -> BTreeSet<(String, String)> {
+        let mut empty = self.class_folders.clone();
+        for ([split, class, _], _) in &self.files {
+            empty.remove(&(split.clone(), class.clone()));
+        }
+        empty
     }
 
     /// A class without an image.
@@ -175,12 +189,8 @@ impl FoundFiles {
                 });
             }
         }
-        let filled: BTreeSet<(&str, &str)> =
-            self.files.iter().map(|([split, class, _], _)| (split.as_str(), class.as_str())).collect();
-        for (split, class) in &self.class_folders {
-            if !filled.contains(&(split.as_str(), class.as_str())) {
-                return Err(self.empty_class(root, split, class));
-            }
+        if let Some((split, class)) = self.empty_classes().first() {
+            return Err(self.empty_class(root, split, class));
         }
         // Those that are trained on come first: a class that only other splits have moves no label of theirs.
         let mut trained: BTreeMap<String, bool> = BTreeMap::new();
