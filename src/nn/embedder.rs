@@ -3,7 +3,6 @@
 use super::layer::{Mode, Walk};
 use super::lower::Folded;
 use super::network::Network;
-use crate::Numerics;
 
 /// Images that are embedded at once. Fixed, so that memory does not grow with the number of images.
 pub const EMBED_BATCH: usize = 64;
@@ -51,10 +50,9 @@ impl<'a> Embedder<'a> {
     }
 
     /// Each layer that no kernel of ours computes gets batches of one size, for a matrix product of fewer rows may sum in another
-    /// order. Where there are no such kernels, the images themselves are filled up; in bfloat16 too, whose tiles depend on the
-    /// processor.
+    /// order. Where there are no such kernels, the images themselves are filled up.
     fn filled(&self, batch: &[u8], count: usize) -> Vec<f32> {
-        if self.folded.fills_layers() && !matches!(self.network.numerics(), Numerics::Bf16) {
+        if self.folded.fills_layers() {
             return self.computed(batch, count, self.folded.images_at_once(EMBED_BATCH));
         }
         let image = batch.len() / count.max(1);
@@ -112,7 +110,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::LayerSpec;
+    use crate::{LayerSpec, Numerics};
     use simpipe_base::param;
     use simpipe_base::seed::Seed;
 

@@ -22,9 +22,9 @@ use simpipe_kernel::After;
 pub(crate) struct Folded {
     lists: BTreeMap<String, Vec<(usize, Step)>>,
     device: Device,
-    /// Whether kernels of our own compute what they know of these layers. Whatever stands beside an example, they give it the
-    /// same bits.
-    is_ours: bool,
+    /// Whether only layers that are computed as they are need a batch of one size for an example's bits to be the same: kernels
+    /// of our own compute the others, and give an example the same bits whatever stands beside it.
+    fills_layers: bool,
     /// Numbers of the largest map of one image.
     largest: usize,
 }
@@ -44,12 +44,14 @@ impl Folded {
         };
         let sizes = walked.lists.iter().flat_map(|list| &list.inputs).map(FeatureShape::size);
         let largest = if is_ours { sizes.max().unwrap_or(1) } else { 1 };
-        Self { lists: walked.lists.iter().map(fold).collect(), device: device.clone(), is_ours, largest }
+        // The tiles of products in bfloat16 depend on the processor.
+        let fills_layers = is_ours && numerics != Numerics::Bf16;
+        Self { lists: walked.lists.iter().map(fold).collect(), device: device.clone(), fills_layers, largest }
     }
 
-    /// Whether only layers that are computed as they are need a batch of one size for an example's bits to be the same.
+    /// Whether layers that are computed as they are have to be filled up, and no others; else images themselves have to be.
     pub(crate) const fn fills_layers(&self) -> bool {
-        self.is_ours
+        self.fills_layers
     }
 
     /// Images that are best computed at a time, a power of two up to `most`: their maps stay in caches, and weights are not
