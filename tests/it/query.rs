@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use simpipe::Run;
-use simpipe_artifact::{Calibration, Examples, Graph, Image, IndexRows, MatchRow, Matches, read_json};
+use simpipe_artifact::{Calibration, Examples, FileNames, Graph, Image, IndexRows, MatchRow, Matches, read_json};
 
 use crate::project::{PLAIN_REPORT, Project, Record, files_below, repository, simpipe, template, write_pair};
 use crate::schemas::validate;
@@ -22,6 +22,7 @@ pub(crate) struct Asked {
     pub(crate) folder: PathBuf,
     pub(crate) rows: Vec<MatchRow>,
     pub(crate) classes: Vec<String>,
+    files: FileNames,
 }
 
 impl Asked {
@@ -37,11 +38,12 @@ impl Asked {
         let ids: Vec<u64> = rows.iter().map(|row| row.query_id).collect();
         let images = Examples::read_images(&dir.join("dataset/examples.parquet"), &ids).unwrap();
         let index: Json = serde_json::from_slice(&std::fs::read(dir.join("index/index.json")).unwrap()).unwrap();
+        let files = FileNames::read(&dir.join("dataset").join(FileNames::FILE)).unwrap();
         let folder = project.root().join("pictures");
         std::fs::create_dir_all(&folder).unwrap();
         images.iter().enumerate().for_each(|(at, image)| save(&folder.join(format!("{at:04}.png")), image));
         let classes = index["classes"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
-        Self { classes: classes.collect(), project, folder, rows }
+        Self { classes: classes.collect(), files, project, folder, rows }
     }
 
     pub(crate) fn path(&self, at: usize) -> String {
@@ -89,7 +91,8 @@ impl Asked {
                 "query {at}"
             );
             assert!(near(&found["distance"], expected.distance.into()), "query {at}: {found} {}", expected.distance);
-            assert_eq!(found["file"], Json::Null, "the sample comes from no files");
+            // Null where the source has no files.
+            assert_eq!(found["file"], json!(self.files.of(expected.example_id)), "query {at}: {found}");
         }
     }
 }
