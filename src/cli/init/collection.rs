@@ -8,7 +8,6 @@ use std::path::Path;
 
 use serde_json::json;
 
-pub(super) use self::division::APART;
 pub(super) use self::folder::of_folder;
 use super::super::print::{self, shown};
 use super::super::toml_text::quoted;

@@ -14,7 +14,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::backbone::Pretrained;
-use self::collection::{APART, Collection, Split, datasets, is_table, of_dataset, of_folder, refuse_of_a_shell};
+use self::collection::{Collection, Split, datasets, is_table, of_dataset, of_folder, refuse_of_a_shell};
 use self::paths::shortest;
 use self::recipe::Recipe;
 use self::refusal::Refusal;
@@ -24,6 +24,7 @@ use super::sink;
 use crate::error::{Error, Exit};
 use simpipe_base::interrupt::LeftToEnd;
 use simpipe_base::suggest;
+use simpipe_data::split::ENOUGH;
 use simpipe_spec as spec;
 
 /// Write a first config for a folder of images or a built-in dataset.
@@ -178,8 +179,9 @@ fn warnings(images: &Collection, recipe: &Recipe) -> Vec<String> {
     const NAMED: usize = 5;
     let mut warnings: Vec<String> = images.notes.iter().map(shown).collect();
     if recipe.held_out.is_none() {
-        let large = images.train.counts.iter().filter(|count| **count >= APART).count() >= 2;
-        let more = if large { "" } else { "; with 8 or more images in two classes, `init` holds some out" };
+        let large = images.train.counts.iter().filter(|count| **count >= ENOUGH).count() >= 2;
+        let way = || format!("; with {ENOUGH} or more images in two classes, `init` holds some out");
+        let more = if large { String::new() } else { way() };
         warnings.push(format!(
             "no images are held out of training, so the threshold is found on training images and is too strict for new \
              ones{more}"

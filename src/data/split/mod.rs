@@ -55,6 +55,8 @@ const SPLIT: &str = "split";
 
 /// The share of the images to hold out of training where nobody has said another.
 pub const HELD_OUT: f64 = 0.1;
+/// Classes of so many images have two to spare for each split, should some images be copies of others.
+pub const ENOUGH: usize = 8;
 
 /// What is known of the images that are divided.
 #[derive(Debug, Clone, Copy, Default)]

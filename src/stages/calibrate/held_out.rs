@@ -1,10 +1,7 @@
 //! How to calibrate with images that the training has not seen, as lines that can be copied into the config.
 
-use simpipe_data::split::{TEST, TRAIN, VALIDATION};
+use simpipe_data::split::{ENOUGH, TEST, TRAIN, VALIDATION};
 use simpipe_stage::{EmbeddingsFacts, IndexFacts};
-
-/// A class needs so many images to spare some: what `init` holds out is of such classes.
-const ENOUGH: usize = 8;
 
 /// What to write where, by what queries and index are drawn from now.
 pub(super) fn help(index: Option<&IndexFacts>, queries: Option<&EmbeddingsFacts>) -> String {

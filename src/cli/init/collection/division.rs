@@ -9,7 +9,7 @@ use crate::cli::init::refusal::Refusal;
 use crate::cli::toml_text::quoted;
 use simpipe_base::param;
 use simpipe_data::source::SplitCounts;
-use simpipe_data::split::{HELD_OUT, Split as Rule, TEST, TRAIN, Undivided, VALIDATION};
+use simpipe_data::split::{ENOUGH, HELD_OUT, Split as Rule, TEST, TRAIN, Undivided, VALIDATION};
 
 /// Shares of the classes that are held out of training, and tested.
 const UNSEEN: (f64, f64) = (0.2, 0.4);
@@ -17,8 +17,6 @@ const UNSEEN: (f64, f64) = (0.2, 0.4);
 const DIVIDED: usize = 150;
 /// That share is one of so many.
 const EACH: usize = 5;
-/// Classes of so many images have two to spare for each split, should some images be copies of others.
-pub(in crate::cli::init) const APART: usize = 8;
 
 impl Collection {
     /// Whether other classes are tested than trained on, and none are held out to find thresholds with: then all of them are
@@ -113,7 +111,7 @@ impl Collection {
 
     /// Whether a share of each class leaves, and gives, at least two images of two classes.
     fn can_be_stratified(&self) -> bool {
-        self.train.counts.iter().filter(|count| **count >= APART).count() >= 2
+        self.train.counts.iter().filter(|count| **count >= ENOUGH).count() >= 2
     }
 
     /// Where nothing is held out yet and classes are large enough: a share of the training images, by chance or of each class;
