@@ -1,5 +1,7 @@
 //! Images that are added to the index and deleted from it.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
@@ -7,10 +9,10 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::handler::{answer, parameters};
 use super::pictures;
 use super::problem::Problem;
-use super::routes::{Server, answer, parameters};
-use super::server::Shared;
+use super::shared::Shared;
 use super::writer::{Addition, Wish, Writer};
 
 /// The longest name of a class, in bytes.
@@ -24,7 +26,7 @@ pub(super) struct Asked {
 
 /// `POST /v1/images`: all images of a request, or none.
 pub(super) async fn add(
-    State(shared): Server,
+    State(shared): State<Arc<Shared>>,
     query: Result<Query<Asked>, QueryRejection>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
@@ -51,7 +53,7 @@ pub(super) async fn add(
 
 /// `DELETE /v1/images/{digest}`: all vectors of an image, the run's too.
 pub(super) async fn remove(
-    State(shared): Server,
+    State(shared): State<Arc<Shared>>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let Path(digest) = path.map_err(|error| Problem::malformed(error.body_text()))?;

@@ -14,11 +14,11 @@ use serde_json::{Value as Json, json};
 
 use super::body::{self, Sent};
 use super::few::few;
+use super::handler::answer_within;
 use super::limits::Claim;
 use super::pictures;
 use super::problem::Problem;
-use super::routes::{Server, answer_within};
-use super::server::Shared;
+use super::shared::Shared;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,7 +69,7 @@ enum Format {
 }
 
 /// The embeddings of images, as the network gives them.
-pub(super) async fn create(State(shared): Server, request: Request<Body>) -> Result<Response, Problem> {
+pub(super) async fn create(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let mut claim = shared.budget.claim();
     let bytes = body::read(&head.headers, body, shared.body_limits(), &mut claim).await?;

@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::guard::Local;
-use super::server::Shared;
+use super::shared::Shared;
 use simpipe_base::interrupt::LeftToEnd;
 
 /// How often it is looked whether the server is to stop.

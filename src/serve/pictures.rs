@@ -9,7 +9,7 @@ use axum::http::Request;
 use super::body::{self, Sent};
 use super::limits::Claim;
 use super::problem::Problem;
-use super::server::Shared;
+use super::shared::Shared;
 use simpipe_artifact::Image;
 use simpipe_data::asked::Refused;
 

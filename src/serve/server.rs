@@ -1,18 +1,18 @@
-//! A server: what it is made of, and what all its handlers share.
+//! A server: what it is made of, how it is opened and run.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
-use super::body::{self, BodyLimits};
-use super::collection::{Collection, Searching, Served, now};
+use super::collection::{Collection, Searching, Served};
 use super::engine::{Engine, Parts};
 use super::files::Files;
 use super::limits::{Budget, Limits};
 use super::log::{self, Origin};
 use super::metrics::Metrics;
 use super::page::Page;
+use super::shared::{About, Shared};
 use super::token::Token;
 use super::writer::{SLACK, Writer};
 use super::{ServeError, listen, routes};
@@ -20,21 +20,6 @@ use simpipe_artifact::FileNames;
 use simpipe_base::digest::Digest;
 use simpipe_data::asked::Decoding;
 use simpipe_stages::ask::Asker;
-
-/// What is served, in words.
-#[derive(Debug, Clone)]
-pub struct About {
-    /// The run's id.
-    pub run: String,
-    /// The experiment's name.
-    pub experiment: String,
-    /// The stage `match` whose index and threshold answer.
-    pub stage: String,
-    /// What the index with its changes is called.
-    pub name: String,
-    /// The digest of the model's files.
-    pub model: Digest,
-}
 
 /// What a server is made of.
 pub struct Setup {
@@ -56,36 +41,6 @@ pub struct Setup {
     pub hosts: Vec<String>,
     /// What clients may take.
     pub limits: Limits,
-}
-
-/// What all handlers share.
-pub(super) struct Shared {
-    pub(super) about: About,
-    pub(super) asker: Arc<Asker>,
-    pub(super) decoding: Decoding,
-    pub(super) engine: Engine,
-    index: Served,
-    /// Who makes changes, or why nobody does.
-    pub(super) writer: Result<Writer, String>,
-    pub(super) token: Option<Token>,
-    pub(super) hosts: Vec<String>,
-    pub(super) limits: Limits,
-    pub(super) budget: Budget,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) page: Page,
-    pub(super) stopping: AtomicBool,
-}
-
-impl Shared {
-    /// The index as it is now.
-    pub(super) fn index(&self) -> Arc<Collection> {
-        now(&self.index)
-    }
-
-    pub(super) fn body_limits(&self) -> BodyLimits {
-        let bytes = body::longest(self.decoding.most_bytes()).min(self.limits.memory);
-        BodyLimits { bytes, time: self.limits.body }
-    }
 }
 
 /// A server that is ready to listen.
