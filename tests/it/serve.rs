@@ -2,6 +2,7 @@
 
 mod changes;
 mod client;
+mod crowd;
 mod docs;
 mod hostile;
 mod page;

@@ -138,6 +138,16 @@ impl Serving {
         line.unwrap_or_else(|| panic!("{name}\n{text}")).parse().unwrap()
     }
 
+    /// That who has left is forgotten, with all that it held.
+    pub(super) fn expect_nothing_left(&self) {
+        let began = Instant::now();
+        while self.metric("simpipe_connections") > 1.0 {
+            assert!(began.elapsed() < Duration::from_secs(60), "who has left is forgotten");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(self.metric("simpipe_memory_claimed_bytes"), 0.0);
+    }
+
     pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
