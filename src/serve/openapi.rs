@@ -21,4 +21,16 @@ mod tests {
         let described: BTreeSet<&str> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(described, routes::ALL.iter().map(|(path, _)| *path).collect());
     }
+
+    /// The guard refuses at every address, and a fault may be at any: a client can read that too.
+    #[test]
+    fn what_is_not_described_for_an_address_is_a_problem() {
+        let description: Json = serde_json::from_str(&description()).unwrap();
+        for (path, methods) in description["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let other = &operation["responses"]["default"]["content"]["application/problem+json"]["schema"];
+                assert_eq!(other["$ref"], "#/components/schemas/Problem", "{method} {path}");
+            }
+        }
+    }
 }
