@@ -197,6 +197,10 @@ fn guarded<T>(compute: &dyn Fn() -> Result<Vec<T>, StageError>) -> Result<Vec<T>
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures_util::FutureExt as _;
+
     use super::*;
     use simpipe_artifact::ImageShape;
 
@@ -240,5 +244,24 @@ mod tests {
         together([first, second, third].map(|task| (task, 0)).into(), &count);
         assert_eq!(calls.load(Ordering::Relaxed), 1);
         drop((one, other));
+    }
+
+    #[test]
+    fn no_more_images_wait_than_may() {
+        let (jobs, mut queue) = mpsc::unbounded_channel();
+        let engine = Engine { jobs, waiting: Arc::default(), most: 3 };
+        let put = |count: usize| {
+            let (Task { images, names, .. }, _) = task(&vec![0; count]);
+            engine.embed(images, names)
+        };
+        let mut first = pin!(put(2));
+        assert!(first.as_mut().now_or_never().is_none(), "it waits to be computed");
+        let refused = put(2).now_or_never().unwrap().unwrap_err();
+        assert!(refused.same_kind(&Problem::busy("")), "{refused:?}");
+        assert!(put(1).now_or_never().is_none(), "there is room for one more");
+        let images: Vec<usize> = std::iter::from_fn(|| queue.try_recv().ok()).map(|job| job.images()).collect();
+        assert_eq!(images, [2, 1], "what was refused is not computed");
+        drop(queue);
+        assert!(!engine.lives());
     }
 }
