@@ -206,9 +206,8 @@ slice = { begin = 60, size = 140 }
 allow-overlap = true
 "#;
 
-/// A distance that equals the threshold to the last bit is believed, as `match` believes it, whatever stands beside the picture.
-#[test]
-fn a_picture_on_the_threshold_is_judged_as_match_judges_it() {
+/// A run with a query whose distance is the threshold to the last bit: its place, and the threshold. Other queries are Unknown.
+pub(crate) fn on_its_threshold() -> (Asked, usize, f64) {
     let project = Project::new();
     let config = write_pair(project.root(), "threshold", &template(CALIBRATED_ON_ITS_QUERIES), THRESHOLD);
     let run = Record { json: project.json(&["run", config.to_str().unwrap(), "--json"], 0) };
@@ -217,6 +216,13 @@ fn a_picture_on_the_threshold_is_judged_as_match_judges_it() {
     let asked = Asked::of(project, &run);
     let at = asked.rows.iter().position(|row| f64::from(row.distance) == threshold).unwrap();
     assert!(asked.rows[at].matched && asked.rows.iter().any(|row| !row.matched), "threshold {threshold}");
+    (asked, at, threshold)
+}
+
+/// A distance that equals the threshold to the last bit is believed, as `match` believes it, whatever stands beside the picture.
+#[test]
+fn a_picture_on_the_threshold_is_judged_as_match_judges_it() {
+    let (asked, at, threshold) = on_its_threshold();
     let first = at.min(asked.rows.len() - 8);
     for places in [vec![at], (first..first + 8).collect(), (0..asked.rows.len()).collect::<Vec<usize>>()] {
         let answers = asked.ask_about(&places);

@@ -15,7 +15,7 @@ use simpipe_artifact::Embeddings;
 use self::client::{Head, Serving, TOKEN, base64, decoded, form};
 use crate::peers;
 use crate::project::simpipe;
-use crate::query::{Asked, store_of};
+use crate::query::{Asked, on_its_threshold, store_of};
 
 /// That a value is of a schema of the description.
 fn validate(description: &Json, name: &str, value: &Json) {
@@ -70,6 +70,28 @@ fn a_picture_gets_the_answer_that_match_gave_it_however_it_is_sent() {
     assert_eq!(few["answers"][0]["neighbours"].as_array().unwrap().len(), 2);
     drop(serving);
     assert_eq!(store_of(&asked.project), before, "serving writes nothing");
+}
+
+/// Every query of a run, alone and in company; of one the distance is the threshold to the last bit.
+#[test]
+fn every_query_is_judged_as_match_judged_it_also_on_the_threshold() {
+    let (asked, at, threshold) = on_its_threshold();
+    let serving = Serving::start(&asked.project, &[], false);
+    let files: Vec<Vec<u8>> = (0..asked.rows.len()).map(|at| std::fs::read(asked.path(at)).unwrap()).collect();
+    for batch in [1, 8, 64] {
+        let mut found = Vec::new();
+        for some in files.chunks(batch) {
+            let fields: Vec<_> = some.iter().map(|file| ("image", Some("x.png"), &file[..])).collect();
+            let (kind, body) = form(&fields);
+            let response = serving.post("/v1/query", kind, &body);
+            assert_eq!(response.status, 200, "{}", response.text());
+            found.extend(response.json()["answers"].as_array().unwrap().clone());
+        }
+        assert_eq!(found.len(), files.len());
+        found.iter().enumerate().for_each(|(at, answer)| asked.expect_same(answer, at));
+        let own = (found[at]["distance"].as_f64(), &found[at]["accepted"]);
+        assert_eq!(own, (Some(threshold), &true.into()), "in batches of {batch}");
+    }
 }
 
 /// Each query left out of its own neighbours, an index that is walked, votes: the same function answers.
