@@ -67,6 +67,20 @@ impl Asked {
         format!("{} / {}", json["errors"][0]["message"].as_str().unwrap(), json["errors"][0]["help"])
     }
 
+    /// What is said of bytes from standard input.
+    fn piped(&self, bytes: &[u8], code: i32) -> Json {
+        let mut child = simpipe(&["query", "latest", "-", "--json", "--root", self.project.root().to_str().unwrap()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        serde_json::from_str(&said).unwrap()
+    }
+
     /// Whether an answer is that of `match`.
     pub(crate) fn expect_same(&self, answer: &Json, at: usize) {
         let row = &self.rows[at];
@@ -126,16 +140,11 @@ fn a_picture_gets_the_answer_that_match_gave_it_in_any_company() {
     answers.iter().enumerate().for_each(|(at, answer)| asked.expect_same(answer, at));
     let known = asked.rows.iter().filter(|row| row.matched).count();
     assert!(known > 0 && known < count, "both kinds of answers are looked at: {known} of {count}");
+    let near = |answer: &Json| answer["neighbours"].as_array().unwrap().len();
+    assert!(answers.iter().all(|answer| near(answer) == 5), "an answer that is Unknown has neighbours too");
 
     // From standard input, and nothing was written.
-    let mut child = simpipe(&["query", "latest", "-", "--json", "--root", asked.project.root().to_str().unwrap()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(&std::fs::read(asked.path(5)).unwrap()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let answers: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let answers = asked.piped(&std::fs::read(asked.path(5)).unwrap(), 0);
     assert_eq!(answers[0]["image"], "-");
     asked.expect_same(&answers[0], 5);
     assert_eq!(store_of(&asked.project), before, "asking writes nothing");
@@ -471,6 +480,10 @@ fn pictures_that_can_not_be_asked_about_are_told_of() {
         let args: Vec<&str> = ["latest"].into_iter().chain(what.iter().map(String::as_str)).collect();
         let found = asked.refused(&args, code);
         assert!(found.contains(words), "{what:?}: {found}");
+    }
+    for (name, words) in [("page.pdf", "1 of 1 image can't be read: `-`"), ("bomb.png", "more than `max-pixels = ")] {
+        let said = asked.piped(&std::fs::read(at(name)).unwrap(), 4);
+        assert!(said["errors"][0]["message"].as_str().unwrap().contains(words), "{name}: {said}");
     }
     assert!(asked.refused(&["nobody", &asked.path(0)], 2).contains("no run `nobody`"));
     let found = asked.refused(&["latest", &asked.path(0), "--html", "-"], 2);
