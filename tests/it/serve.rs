@@ -226,10 +226,19 @@ fn a_server_that_may_not_be_is_refused() {
     for name in ["..", "a/b", ""] {
         assert!(refused(&["--name", name], None, 2).contains("can't be called"), "{name}");
     }
+    expect_answers_to_other_machines(&asked);
     // A run that was collected.
     std::fs::remove_dir_all(root.join("artifacts/store/ac")).unwrap();
     let said = refused(&[], None, 2);
     assert!(said.contains("no longer has") && said.contains("simpipe run"), "{said}");
+}
+
+/// With a token a server may be reached from other machines, and answers those that show it.
+fn expect_answers_to_other_machines(asked: &Asked) {
+    let serving = Serving::start_at("0.0.0.0:0", &asked.project, &[], true);
+    assert!(serving.said["url"].as_str().unwrap().starts_with("http://0.0.0.0:"), "{}", serving.said);
+    serving.ask("GET", "/v1/index", Head::default(), b"").problem(401, "unauthorized");
+    assert_eq!(serving.get("/v1/index").status, 200);
 }
 
 #[test]
@@ -248,11 +257,19 @@ fn a_server_that_is_asked_to_stop_ends_what_it_has_begun() {
     half.write_all(head.as_bytes()).unwrap();
     half.write_all(&file[..10]).unwrap();
     let mut idle = serving.connect();
+    let mut late = serving.connect();
+    late.write_all(format!("GET /v2/health/ready HTTP/1.1\r\nHost: {}\r\n", serving.at).as_bytes()).unwrap();
     assert_eq!(serving.get("/v2/health/ready").status, 200, "all of that has come in");
     serving.signal("TERM");
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).unwrap();
     assert!(rest.is_empty(), "who only waits is let go");
+    // A request that is whole soon enough is told so; one that is not may find the connection closed.
+    let mut told = Vec::new();
+    let _ = late.write_all(b"\r\n").and_then(|()| late.read_to_end(&mut told));
+    if !told.is_empty() {
+        client::parsed(&told).problem(503, "busy");
+    }
     half.write_all(&file[10..]).unwrap();
     let mut answer = Vec::new();
     half.read_to_end(&mut answer).unwrap();

@@ -1,7 +1,7 @@
 //! A server of the real program, and a client that says exactly what it is told to.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,8 +66,13 @@ pub(super) struct Head<'a> {
 impl Serving {
     /// Serves the latest run of a project; the environment has the token where `with_token`.
     pub(super) fn start(project: &Project, args: &[&str], with_token: bool) -> Self {
+        Self::start_at("127.0.0.1:0", project, args, with_token)
+    }
+
+    /// The same on another address.
+    pub(super) fn start_at(address: &str, project: &Project, args: &[&str], with_token: bool) -> Self {
         let root = project.root().to_str().unwrap();
-        let mut command = simpipe(&["serve", "latest", "--listen", "127.0.0.1:0", "--json", "--root", root]);
+        let mut command = simpipe(&["serve", "latest", "--listen", address, "--json", "--root", root]);
         command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
         if with_token {
             command.env("SIMPIPE_TOKEN", TOKEN);
@@ -83,7 +88,11 @@ impl Serving {
             }
         }
         let said: Json = serde_json::from_str(&said).unwrap();
-        let at = said["url"].as_str().unwrap().trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+        let at = said["url"].as_str().unwrap().trim_start_matches("http://").trim_end_matches('/');
+        let mut at: SocketAddr = at.parse().unwrap();
+        if at.ip().is_unspecified() {
+            at.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
         Self { child, said, at, _out: out }
     }
 
