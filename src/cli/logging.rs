@@ -1,4 +1,5 @@
-//! tracing for developers: a log file in each run folder, and standard error with `-v`. Users read events instead.
+//! tracing for developers: a log file in each run folder, and standard error with `-v`. Users read events instead. Of a server the
+//! warnings go to standard error.
 
 use std::backtrace::Backtrace;
 use std::fs::File;
@@ -116,6 +117,15 @@ pub(super) fn start(verbose: u8) -> LogFile {
     // A second call, as in tests, keeps the first subscriber.
     drop(tracing_subscriber::registry().with(layers).try_init());
     file
+}
+
+/// Sends warnings to standard error, each with its time: those of a server, which has no run and so no log file.
+pub(super) fn start_for_server() {
+    let ours = tracing_subscriber::filter::filter_fn(|metadata| {
+        *metadata.level() <= LevelFilter::WARN && metadata.target().starts_with("simpipe")
+    });
+    let to_stderr = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(screen::messages).with_filter(ours);
+    drop(tracing_subscriber::registry().with(to_stderr).try_init());
 }
 
 #[cfg(test)]

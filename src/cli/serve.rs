@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::options::PlaceOptions;
-use super::{print, signal, threads};
+use super::{logging, print, signal, threads};
 use crate::error::{Error, Exit};
 use crate::library::stored::StoredMatch;
 use simpipe_base::file_name::FileName;
@@ -77,6 +77,7 @@ pub(super) fn exec(args: &ServeArgs, out: &mut dyn Write) -> Result<Exit, Error>
     refuse_unguarded(args, token.is_some())?;
     refuse_odd_hosts(&args.host)?;
     threads::start()?;
+    logging::start_for_server();
     let setup = setup(args, token)?;
     let listener = TcpListener::bind(args.listen).map_err(|error| {
         let help = "choose another with `--listen ADDRESS:PORT`; port 0 takes a free one";

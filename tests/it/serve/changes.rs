@@ -1,5 +1,6 @@
 //! Images that are added to a served index and deleted from it, through kills and restarts.
 
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -217,13 +218,19 @@ fn every_200_survives_a_kill() {
         });
     }
     let told = told.into_inner().unwrap();
-    let serving = Serving::start(&asked.project, &["--writable"], true);
+    // What a crash leaves of a change that nobody was told of: the head of a frame.
+    let mut file = std::fs::File::options().append(true).open(log(&asked, "smoke")).unwrap();
+    file.write_all(b"\xF5SVL\x40\0\0\0").unwrap();
+    let mut serving = Serving::start(&asked.project, &["--writable"], true);
     assert!(serving.get("/v1/index").json()["added_vectors"].as_u64().unwrap() as usize >= told.len());
     for number in &told {
         let (_, new) = added(&serving, &format!("class-{}", number % 3), &picture(*number));
         assert!(!new, "image {number} was answered with 200 and is gone");
     }
     assert!(told.len() >= 20, "{} adds between the kills", told.len());
+    serving.signal("TERM");
+    let (code, errors) = serving.ended();
+    assert!(code == Some(0) && errors.contains("bytes that were not written to their end"), "{errors}");
 }
 
 /// Where the run's index is a graph, added images are in one too: it finds them, nothing that is gone, and the same after a restart.
@@ -273,7 +280,6 @@ fn images_come_to_a_graph_and_go_from_it_through_a_restart() {
 
 /// The status of an add; `None` where the server has gone.
 fn try_to_add(at: std::net::SocketAddr, number: u32, file: &[u8]) -> Option<u16> {
-    use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(at).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
     let label = number % 3;
