@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::client::Serving;
+use super::client::{Serving, parsed};
 use crate::peers;
 use crate::query::Asked;
 use crate::turns::turn;
@@ -181,13 +181,27 @@ fn those_who_say_nothing_or_half_harm_nobody() {
     let grown = rounds[2].1 - rounds[0].1;
     assert!(grown < 32e6, "{grown} bytes more after two more crowds: {rounds:?}");
 
-    // Who says nothing is let go after a while.
+    expect_to_let_go(&serving);
+    assert_eq!(serving.post("/v1/query", "image/png", &files[0]).status, 200);
+}
+
+/// Who says nothing, sends no whole body or takes no answer is let go after a while, each by its own limit.
+fn expect_to_let_go(serving: &Serving) {
+    let [_, _, half, _, whole] = begun(serving.at);
+    let [mut half, stuck] = [half, whole].map(|text| {
+        let mut stream = serving.connect();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    });
     let silent: Vec<TcpStream> = (0..10).map(|_| serving.connect()).collect();
     let began = Instant::now();
     for mut stream in silent {
         assert_eq!(stream.read(&mut [0; 16]).unwrap_or(0), 0);
         assert!(began.elapsed() < Duration::from_secs(50), "a connection that says nothing is kept");
     }
-    assert_eq!(serving.post("/v1/query", "image/png", &files[0]).status, 200);
+    let mut told = Vec::new();
+    half.read_to_end(&mut told).unwrap();
+    parsed(&told).problem(408, "body-too-slow");
     serving.expect_nothing_left();
+    drop(stuck);
 }
