@@ -21,6 +21,7 @@ mod bfloat16;
 mod bn_pool;
 mod bn_relu_pool;
 mod bn_tail;
+mod codes;
 mod conv;
 mod conv_act;
 mod conv_grads;
@@ -92,6 +93,7 @@ pub use batch_norm::{
 pub use bn_pool::{batch_norm_max_pool_backward, batch_norm_max_pool_forward, spread};
 pub use bn_relu_pool::{batch_norm_relu_max_pool_forward, batch_norm_relu_max_pool_slopes};
 pub use bn_tail::{Norm, Shortcut, TailGrads, batch_norm_tail_forward, batch_norm_tail_slopes};
+pub use codes::{bit_differences, byte_products};
 pub use conv::{
     ConvWeights, conv2d_backward, conv2d_backward_fused, conv2d_backward_pooled, conv2d_forward, conv2d_forward_stats,
     use_winograd,

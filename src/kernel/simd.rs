@@ -109,7 +109,8 @@ pub(crate) fn level() -> Level {
         let wish = std::env::var("SIMPIPE_SIMD").unwrap_or_default();
         #[cfg(target_arch = "x86_64")]
         {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let all = is_x86_feature_detected!("fma") && is_x86_feature_detected!("popcnt");
+            let avx2 = is_x86_feature_detected!("avx2") && all;
             let avx512 = avx2 && is_x86_feature_detected!("avx512f");
             if avx512 && wish != "avx2" && wish != "portable" {
                 return Level::Avx512;
@@ -130,13 +131,13 @@ macro_rules! simd_fn {
         $(#[$meta])*
         pub(crate) $($unsafe)? fn $name<$($decl)*>($($arg: $ty),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx2,fma")]
+            #[target_feature(enable = "avx512f,avx2,fma,popcnt")]
             fn wide<$($decl)*>($($arg: $ty),*) $(-> $ret)? {
                 // SAFETY: this function has the features; the body's own conditions are the outer function's.
                 unsafe { $body($crate::simd::Avx512::new(), $($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
+            #[target_feature(enable = "avx2,fma,popcnt")]
             fn middle<$($decl)*>($($arg: $ty),*) $(-> $ret)? {
                 // SAFETY: as above.
                 unsafe { $body($crate::simd::Avx2::new(), $($arg),*) }

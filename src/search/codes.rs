@@ -1,15 +1,17 @@
 //! Rows in few bits: bytes with a scale a row, or one bit a number. They tell candidates, whose distances are then computed
 //! from their own numbers.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::distance::Rows;
 use super::marks::Marks;
 use super::top_k::TopK;
-use super::wide::widest;
 use simpipe_artifact::{BitCodes, ByteCodes, Distance};
+use simpipe_kernel::{bit_differences, byte_products};
 
-/// Rows that are scored before the best are looked for among them.
+/// Rows that are scored for each query, while they are in the cache, before the best are looked for among them.
 const BLOCK: usize = 1024;
 /// Bits in a word.
 const WORD: usize = 64;
@@ -51,24 +53,43 @@ impl Bytes {
         dim + 8
     }
 
-    /// The rows with the best scores.
-    pub(super) fn best(&self, query: &[f32], count: usize, gone: &Marks) -> Vec<u32> {
-        let (query, scale) = coded(query);
+    /// The rows with the best scores for some queries, so many for each. What is read is compared with all of them.
+    pub(super) fn best(&self, queries: &[(&[f32], usize)], gone: &Marks) -> Vec<Vec<u32>> {
         let ByteCodes { codes, scales, bias } = &self.made;
-        let mut top = TopK::new(count.min(scales.len()));
-        let mut scores = Vec::with_capacity(BLOCK);
-        for (at, codes) in codes.chunks(BLOCK * self.dim.max(1)).enumerate() {
-            scores.clear();
-            let first = at * BLOCK;
+        let coded = |(query, _): &(&[f32], usize)| {
+            let (codes, scale) = coded(query);
+            (codes.into_iter().map(i16::from).collect::<Vec<i16>>(), scale)
+        };
+        let coded: Vec<_> = queries.iter().map(coded).collect();
+        let mut products = vec![0; BLOCK];
+        block_by_block(scales.len(), queries, gone, |query, rows, scores| {
+            let products = &mut products[..rows.len()];
+            let (query, scale) = &coded[query];
+            byte_products(query, &codes[rows.start * self.dim..rows.end * self.dim], products);
+            let of_rows = products.iter().zip(&scales[rows.clone()]).zip(&bias[rows]);
             #[expect(clippy::cast_precision_loss, reason = "candidates only")]
-            widest(|| {
-                let rows = codes.chunks_exact(self.dim).zip(&scales[first..]).zip(&bias[first..]);
-                scores.extend(rows.map(|((code, own), bias)| bias - scale * own * product(&query, code) as f32));
-            });
-            offer(&mut top, &mut scores, first, gone);
-        }
-        top.finish().0
+            scores.extend(of_rows.map(|((product, own), bias)| bias - scale * own * *product as f32));
+        })
     }
+}
+
+/// The best of so many rows for each query, whose scores of a block of rows `score` appends.
+fn block_by_block(
+    rows: usize,
+    queries: &[(&[f32], usize)],
+    gone: &Marks,
+    mut score: impl FnMut(usize, Range<usize>, &mut Vec<f32>),
+) -> Vec<Vec<u32>> {
+    let mut best: Vec<TopK> = queries.iter().map(|(_, count)| TopK::new((*count).min(rows))).collect();
+    let mut scores = Vec::with_capacity(BLOCK);
+    for first in (0..rows).step_by(BLOCK) {
+        for (query, best) in best.iter_mut().enumerate() {
+            scores.clear();
+            score(query, first..rows.min(first + BLOCK), &mut scores);
+            offer(best, &mut scores, first, gone);
+        }
+    }
+    best.into_iter().map(|best| best.finish().0).collect()
 }
 
 /// Takes the scores of some rows, those that are gone behind all others.
@@ -86,11 +107,6 @@ fn coded(row: &[f32]) -> (Vec<i8>, f32) {
     let scale = largest / 127.0;
     let factor = if scale > 0.0 { 1.0 / scale } else { 0.0 };
     (row.iter().map(|value| (value * factor).round_ties_even().clamp(-127.0, 127.0) as i8).collect(), scale)
-}
-
-#[inline(always)]
-fn product(query: &[i8], code: &[i8]) -> i32 {
-    query.iter().zip(code).map(|(&q, &k)| i32::from(q) * i32::from(k)).sum()
 }
 
 /// Rows as bits: whether each number is above the mean of its column.
@@ -117,22 +133,17 @@ impl Bits {
         8 * dim.div_ceil(WORD)
     }
 
-    /// The rows with the fewest bits that differ.
-    pub(super) fn best(&self, query: &[f32], count: usize, gone: &Marks) -> Vec<u32> {
-        let query: Vec<u64> = bits(query, &self.made.means).collect();
-        let mut top = TopK::new(count.min(self.rows));
-        let mut scores = Vec::with_capacity(BLOCK);
-        for (at, words) in self.made.words.chunks(BLOCK * query.len().max(1)).enumerate() {
-            scores.clear();
+    /// The rows with the fewest bits that differ from some queries, so many for each.
+    pub(super) fn best(&self, queries: &[(&[f32], usize)], gone: &Marks) -> Vec<Vec<u32>> {
+        let BitCodes { words, means } = &self.made;
+        let coded: Vec<Vec<u64>> = queries.iter().map(|(query, _)| bits(query, means).collect()).collect();
+        let mut differing = vec![0; BLOCK];
+        block_by_block(self.rows, queries, gone, |query, rows, scores| {
+            let (query, differing) = (&coded[query], &mut differing[..rows.len()]);
+            bit_differences(query, &words[rows.start * query.len()..rows.end * query.len()], differing);
             #[expect(clippy::cast_precision_loss, reason = "as many bits as a row has numbers")]
-            widest(|| {
-                let differing =
-                    |row: &[u64]| query.iter().zip(row).map(|(q, k)| (q ^ k).count_ones()).sum::<u32>() as f32;
-                scores.extend(words.chunks_exact(query.len().max(1)).map(differing));
-            });
-            offer(&mut top, &mut scores, at * BLOCK, gone);
-        }
-        top.finish().0
+            scores.extend(differing.iter().map(|bits| *bits as f32));
+        })
     }
 }
 
@@ -173,20 +184,18 @@ mod tests {
         let none = Marks::default();
         let rows = crate::drawn::numbers(300 * 130);
         let rows = Rows::new(&rows, 130).unwrap();
+        let queries: Vec<_> = (0..300).map(|row| (rows.row(row), 1)).collect();
+        let themselves: Vec<_> = (0..300).map(|row| vec![row]).collect();
         for distance in [Distance::Cosine, Distance::InnerProduct, Distance::SquaredEuclidean] {
-            let bytes = Bytes::new(&rows, distance);
-            assert!((0..300).all(|row| bytes.best(rows.row(row), 1, &none) == [row as u32]), "{distance:?}");
+            assert_eq!(Bytes::new(&rows, distance).best(&queries, &none), themselves, "{distance:?}");
         }
         let bits = Bits::new(&rows);
-        assert!((0..300).all(|row| bits.best(rows.row(row), 1, &none) == [row as u32]));
-        assert_eq!(
-            (bits.best(rows.row(0), 1000, &none).len(), Bits::bytes_per_row(130), Bytes::bytes_per_row(130)),
-            (300, 24, 138)
-        );
-        let nothing = Rows::new(&[], 0).unwrap();
-        assert!(
-            Bits::new(&nothing).best(&[], 3, &none).is_empty()
-                && Bytes::new(&nothing, Distance::Cosine).best(&[], 3, &none).is_empty()
-        );
+        assert_eq!(bits.best(&queries, &none), themselves);
+        let counts = bits.best(&[(rows.row(0), 1000), (rows.row(1), 0), (rows.row(2), 7)], &none);
+        assert_eq!(counts.iter().map(Vec::len).collect::<Vec<_>>(), [300, 0, 7]);
+        assert_eq!((Bits::bytes_per_row(130), Bytes::bytes_per_row(130)), (24, 138));
+        let (nothing, empty) = (Rows::new(&[], 0).unwrap(), [(&[][..], 3)]);
+        assert_eq!(Bits::new(&nothing).best(&empty, &none), [[0_u32; 0]]);
+        assert_eq!(Bytes::new(&nothing, Distance::Cosine).best(&empty, &none), [[0_u32; 0]]);
     }
 }

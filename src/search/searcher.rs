@@ -21,6 +21,9 @@ const FEWEST: usize = 10;
 /// The share of all rows from which on it is as fast to compare all of them.
 pub(super) const WORTH_ALL: usize = 4;
 
+/// Queries whose candidates are looked for together, at most.
+const TOGETHER: usize = 32;
+
 /// How far a rough cosine is never off: far more than its roundings come to.
 const ROUGH: f32 = 1e-4;
 
@@ -224,42 +227,70 @@ impl<'a> Searcher<'a> {
         if !queries.is_empty() && queries.dim() != self.rows.dim() {
             return Err(SearchError::Dimension { queries: queries.dim(), rows: self.rows.dim() });
         }
-        let search = |query: usize| {
-            if self.stop.is_some_and(|stop| stop()) {
-                return Err(SearchError::Stopped);
-            }
-            Ok(visit(query, &self.one(queries.row(query), Among { wanted: &wanted[query], gone })))
+        // Few queries are shared among all threads as well.
+        let together = queries.len().div_ceil(rayon::current_num_threads()).clamp(1, TOGETHER);
+        let search = |part: usize| {
+            let span = part * together..queries.len().min((part + 1) * together);
+            let of_part: Vec<Result<T, SearchError>> = if self.stop.is_some_and(|stop| stop()) {
+                vec![Err(SearchError::Stopped)]
+            } else {
+                let some: Vec<&[f32]> = span.clone().map(|query| queries.row(query)).collect();
+                let hits = self.some(&some, &wanted[span.clone()], gone);
+                span.zip(hits).map(|(query, hits)| Ok(visit(query, &hits))).collect()
+            };
+            of_part
         };
-        (0..queries.len()).into_par_iter().map(search).collect()
+        (0..queries.len().div_ceil(together)).into_par_iter().flat_map_iter(search).collect()
     }
 
-    fn one(&self, query: &[f32], among: Among<'_>) -> Vec<Hit> {
-        let Among { wanted, gone } = among;
+    /// The neighbours of some queries.
+    fn some(&self, queries: &[&[f32]], wanted: &[Wanted], gone: &Marks) -> Vec<Vec<Hit>> {
         let living = self.rows.len().saturating_sub(gone.len());
-        let k = wanted.k.saturating_add(wanted.excluded.len());
-        let look_at = |times: usize| k.max(FEWEST).saturating_mul(times);
-        let worth = |looked_at: usize| looked_at < living / WORTH_ALL;
-        let candidates = match &self.method {
-            Method::Exact => None,
+        let candidates = self.candidates(queries, wanted, gone);
+        let ranked = queries.iter().zip(wanted).zip(candidates).map(|((query, wanted), rows)| {
+            let among = Among { wanted, gone };
+            let found = self.exact.rank(query, among, rows);
+            let there = living.saturating_sub(wanted.excluded.len());
+            // Where a walk ends among few of the rows, all are compared.
+            if found.len() < wanted.k.min(there) { self.exact.scan(query, among) } else { found }
+        });
+        ranked.collect()
+    }
+
+    /// The rows that may be the nearest to each of some queries; none where it is as well to compare all.
+    fn candidates(&self, queries: &[&[f32]], wanted: &[Wanted], gone: &Marks) -> Vec<Vec<u32>> {
+        let living = self.rows.len().saturating_sub(gone.len());
+        let nearest = |wanted: &Wanted| wanted.k.saturating_add(wanted.excluded.len());
+        let worth = |looked_at: usize| if looked_at < living / WORTH_ALL { looked_at } else { 0 };
+        // So many of each are looked at, with their own numbers.
+        let looked_at = |times: usize| {
+            let of_one = move |wanted: &Wanted| worth(nearest(wanted).max(FEWEST).saturating_mul(times));
+            queries.iter().copied().zip(wanted.iter().map(of_one)).collect::<Vec<_>>()
+        };
+        match &self.method {
+            Method::Exact => vec![Vec::new(); queries.len()],
             Method::Graph { layers, pool, width } => {
-                let width = k.max(*width);
-                let rough = Rough::new(self.rows, self.distance);
-                let counts = |row: u32| !gone.has(row);
-                let walk = || pool.with(|room| layers.near(&rough, query, width, counts, room));
                 // Most of a walk would go over what is gone, where that is most.
                 let few_gone = living >= self.rows.len() / WORTH_ALL;
-                (worth(width) && few_gone).then(walk).map(|found| self.believed(&found, k))
+                let rough = Rough::new(self.rows, self.distance);
+                let walk = |(query, wanted): (&&[f32], &Wanted)| {
+                    let (k, width) = (nearest(wanted), nearest(wanted).max(*width));
+                    if worth(width) == 0 || !few_gone {
+                        return Vec::new();
+                    }
+                    let found = pool.with(|room| layers.near(&rough, query, width, |row| !gone.has(row), room));
+                    self.believed(&found, k)
+                };
+                queries.iter().zip(wanted).map(walk).collect()
             }
             Method::Products { products, times, probes } => {
-                worth(look_at(*times)).then(|| products.best(query, look_at(*times), *probes, gone))
+                let best =
+                    |(query, count)| if count == 0 { Vec::new() } else { products.best(query, count, *probes, gone) };
+                looked_at(*times).into_iter().map(best).collect()
             }
-            Method::Bytes { bytes, times } => worth(look_at(*times)).then(|| bytes.best(query, look_at(*times), gone)),
-            Method::Bits { bits, times } => worth(look_at(*times)).then(|| bits.best(query, look_at(*times), gone)),
-        };
-        let found = candidates.map(|rows| self.exact.rank(query, among, rows)).unwrap_or_default();
-        let there = living.saturating_sub(wanted.excluded.len());
-        // Where a walk ends among few of the rows, all are compared.
-        if found.len() < wanted.k.min(there) { self.exact.scan(query, among) } else { found }
+            Method::Bytes { bytes, times } => bytes.best(&looked_at(*times), gone),
+            Method::Bits { bits, times } => bits.best(&looked_at(*times), gone),
+        }
     }
 
     /// Of what a walk has found, nearest first, what may be among the `k` nearest: between vectors of unit length a rough
