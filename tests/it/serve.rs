@@ -12,9 +12,9 @@ use serde_json::{Value as Json, json};
 use simpipe_artifact::Embeddings;
 
 use self::client::{Head, Serving, TOKEN, base64, decoded, form};
-use crate::peers;
-use crate::project::simpipe;
+use crate::project::{Project, simpipe};
 use crate::query::{Asked, store_of};
+use crate::{frozen_backbone, peers};
 
 /// That a value is of a schema of the description.
 fn validate(description: &Json, name: &str, value: &Json) {
@@ -69,6 +69,31 @@ fn a_picture_gets_the_answer_that_match_gave_it_however_it_is_sent() {
     assert_eq!(few["answers"][0]["neighbours"].as_array().unwrap().len(), 2);
     drop(serving);
     assert_eq!(store_of(&asked.project), before, "serving writes nothing");
+}
+
+/// The network behind the head is loaded too: what is sent are images, not its features.
+#[test]
+fn a_head_and_the_network_behind_it_are_served_as_one() {
+    let project = Project::new();
+    let run = frozen_backbone::run(&project, &[]);
+    let asked = Asked::of(project, &run);
+    let serving = Serving::start(&asked.project, &[], false);
+    let files: Vec<Vec<u8>> = (0..asked.rows.len()).map(|at| std::fs::read(asked.path(at)).unwrap()).collect();
+    let expect_same = |response: &client::Response, first: usize, count: usize| {
+        assert_eq!(response.status, 200, "{}", response.text());
+        let answers = response.json()["answers"].as_array().unwrap().clone();
+        assert_eq!(answers.len(), count);
+        answers.iter().zip(first..).for_each(|(answer, at)| asked.expect_same(answer, at));
+    };
+    for at in [0, 1, files.len() / 2, files.len() - 1] {
+        expect_same(&serving.post("/v1/query", "image/png", &files[at]), at, 1);
+    }
+    for size in [8, files.len()] {
+        let fields: Vec<_> = files[..size].iter().map(|file| ("image", Some("a.png"), &file[..])).collect();
+        let (kind, body) = form(&fields);
+        expect_same(&serving.post("/v1/query", kind, &body), 0, size);
+    }
+    assert!(files.len() == 100 && asked.rows.iter().any(|row| row.matched));
 }
 
 /// Each query left out of its own neighbours, an index that is walked, votes: the same function answers.
