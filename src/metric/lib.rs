@@ -77,9 +77,14 @@ const fn real(count: usize) -> f64 {
 }
 
 /// The cases of a golden file.
-#[cfg(test)]
-pub(crate) fn golden(name: &str) -> serde_json::Value {
+///
+/// # Panics
+/// If it can't be read.
+#[cfg(any(test, feature = "testing"))]
+#[must_use]
+pub fn golden(name: &str) -> serde_json::Value {
     let path = format!("{}/../../tests/fixtures/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    file["cases"].take()
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let file: Result<serde_json::Value, _> = serde_json::from_slice(&bytes);
+    file.unwrap_or_else(|error| panic!("{path}: {error}"))["cases"].take()
 }

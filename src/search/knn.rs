@@ -18,7 +18,7 @@ use super::distance::{Rows, between, square_norm};
 pub use super::hit::{Hit, Wanted};
 use super::marks::Marks;
 use super::ranking::{Among, key_of, ranked_hits};
-use super::scores::transposed;
+use super::scores::transpose;
 use super::top_k::TopK;
 use super::wide::widest;
 use simpipe_artifact::Distance;
@@ -37,9 +37,9 @@ const KEPT_TURNED: usize = 1 << 26;
 pub struct ExactSearch<'a> {
     rows: Rows<'a>,
     distance: Distance,
-    /// The rows in tiles of [`ROW_TILE`], each [`transposed`]: products read them once for every tile of queries, and
-    /// to turn them around each time would take a third as long as the products. Empty where there are no products, or too many
-    /// rows.
+    /// The rows in tiles of [`ROW_TILE`], each turned around by [`transpose`]: products read them once for every tile of
+    /// queries, and to turn them around each time would take a third as long as the products. Empty where there are no
+    /// products, or too many rows.
     tiles: Vec<f32>,
     /// `|k|^2` for the euclidean distances, empty for the others.
     bias: Vec<f32>,
@@ -226,9 +226,11 @@ impl<'a> ExactSearch<'a> {
 
 /// All rows, tile by tile.
 fn transposed_tiles(rows: Rows<'_>) -> Vec<f32> {
-    let tiles = (0..rows.len()).into_par_iter().step_by(ROW_TILE);
-    let tile = |start: usize| transposed(rows.span(start..(start + ROW_TILE).min(rows.len())), rows.dim());
-    tiles.flat_map_iter(tile).collect()
+    let (size, mut tiles) = (ROW_TILE * rows.dim().max(1), vec![0.0; rows.all().len()]);
+    // Each in its place: gathered from the threads one behind the other, all of them would be there twice.
+    let pairs = tiles.par_chunks_mut(size).zip(rows.all().par_chunks(size));
+    pairs.for_each(|(tile, as_they_are)| transpose(as_they_are, rows.dim(), tile));
+    tiles
 }
 
 #[cfg(test)]

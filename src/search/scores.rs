@@ -5,8 +5,14 @@ const BLOCK: usize = 16;
 
 /// Row-major vectors of length `dim` in the order of dimensions: number `i` of row `r` at `i * rows + r`.
 pub(super) fn transposed(rows: &[f32], dim: usize) -> Vec<f32> {
+    let mut out = vec![0.0; rows.len()];
+    transpose(rows, dim, &mut out);
+    out
+}
+
+/// The same into memory of as many numbers.
+pub(super) fn transpose(rows: &[f32], dim: usize, out: &mut [f32]) {
     let count = rows.len() / dim.max(1);
-    let mut out = vec![0.0; count * dim];
     for first in (0..count).step_by(BLOCK) {
         let block = first..(first + BLOCK).min(count);
         for i in 0..dim {
@@ -15,7 +21,6 @@ pub(super) fn transposed(rows: &[f32], dim: usize) -> Vec<f32> {
             }
         }
     }
-    out
 }
 
 /// `out[q * rows + r] = scale * queries[q] . rows[r]` for two tiles of vectors of length `dim`, both [`transposed`], on

@@ -75,4 +75,13 @@ fn real_weights_of_a_backbone_give_the_features_and_the_class_of_their_library()
     validate("eval-golden.schema.json", &found);
     assert_eq!((&found["passed"], output.status.code()), (&Json::from(2), Some(0)), "{found}");
     assert!(found["files"][0]["values"].as_u64() >= Some(2 * 1282), "{found}");
+    // The file allows a thousandth. The error is the largest |a - b| / (1 + |b|), so no feature is off by more than that of one
+    // and the largest feature.
+    let error = found["files"][0]["error"].as_f64().unwrap();
+    let file: Json = serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap();
+    for case in file["cases"].as_array().unwrap() {
+        let features = case["expected"]["features"].as_array().unwrap().iter();
+        let largest = features.map(|feature| feature.as_f64().unwrap()).fold(0.0, f64::max);
+        assert!(error * (1.0 + largest) < 1e-4 * largest, "{error}, of features up to {largest}");
+    }
 }

@@ -46,11 +46,11 @@ figures = [
 ]
 "#;
 
-/// A bitmap of 24 bits: one colour a class, and grain that no other image has.
-fn bitmap(number: u32) -> Vec<u8> {
+/// A bitmap of 24 bits whose side is a multiple of four pixels: one colour a class, and grain that no other image has.
+fn bitmap(number: u32, side: u32) -> Vec<u8> {
     let mut file = b"BM".to_vec();
-    let pixels = SIDE * SIDE * 3;
-    for field in [54 + pixels, 0, 54, 40, SIDE, SIDE, 1 | 24 << 16, 0, pixels, 0, 0, 0, 0] {
+    let pixels = side * side * 3;
+    for field in [54 + pixels, 0, 54, 40, side, side, 1 | 24 << 16, 0, pixels, 0, 0, 0, 0] {
         file.extend(field.to_le_bytes());
     }
     let mut state = number.wrapping_mul(2_654_435_761) | 1;
@@ -80,11 +80,12 @@ fn append(tar: &mut impl Write, name: &str, content: &[u8]) {
     tar.write_all(&vec![0; content.len().next_multiple_of(512) - content.len()]).unwrap();
 }
 
-fn shard(root: &Path, name: &str, numbers: std::ops::Range<u32>) {
+/// A shard of these images, of a hundred classes, in the folder `shards`.
+pub(crate) fn shard(root: &Path, name: &str, numbers: std::ops::Range<u32>, side: u32) {
     std::fs::create_dir_all(root.join("shards")).unwrap();
     let mut tar = BufWriter::new(std::fs::File::create(root.join("shards").join(name)).unwrap());
     for number in numbers {
-        append(&mut tar, &format!("class-{:02}/{number:06}.bmp", number % 100), &bitmap(number));
+        append(&mut tar, &format!("class-{:02}/{number:06}.bmp", number % 100), &bitmap(number, side));
     }
     tar.write_all(&[0; 1024]).unwrap();
     tar.flush().unwrap();
@@ -102,8 +103,8 @@ fn anonymous(process: u32) -> Option<u64> {
 fn a_hundred_thousand_images_are_trained_on_embedded_matched_and_reported_without_being_held() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    shard(root, "test.tar", 0..500);
-    shard(root, "train.tar", 500..IMAGES);
+    shard(root, "test.tar", 0..500, SIDE);
+    shard(root, "train.tar", 500..IMAGES, SIDE);
     let config = write_pair(root, "many", &template(GRAPH), CONFIG);
     let args = ["run", config.to_str().unwrap(), "--root", root.to_str().unwrap(), "--jobs", "1", "--quiet"];
     let mut process = simpipe(&args).stdout(Stdio::null()).spawn().unwrap();

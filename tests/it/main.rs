@@ -64,3 +64,4 @@ mod sweeps;
 mod terminal;
 mod turns;
 mod waits;
+mod wide_embeddings;

@@ -13,9 +13,9 @@ use serde_json::{Value as Json, json};
 use simpipe_artifact::Embeddings;
 
 use self::client::{Head, Serving, TOKEN, base64, decoded, form};
-use crate::peers;
-use crate::project::simpipe;
+use crate::project::{Project, simpipe};
 use crate::query::{Asked, on_its_threshold, store_of};
+use crate::{frozen_backbone, peers};
 
 /// That a value is of a schema of the description.
 fn validate(description: &Json, name: &str, value: &Json) {
@@ -92,6 +92,31 @@ fn every_query_is_judged_as_match_judged_it_also_on_the_threshold() {
         let own = (found[at]["distance"].as_f64(), &found[at]["accepted"]);
         assert_eq!(own, (Some(threshold), &true.into()), "in batches of {batch}");
     }
+}
+
+/// The network behind the head is loaded too: what is sent are images, not its features.
+#[test]
+fn a_head_and_the_network_behind_it_are_served_as_one() {
+    let project = Project::new();
+    let run = frozen_backbone::run(&project, &[]);
+    let asked = Asked::of(project, &run);
+    let serving = Serving::start(&asked.project, &[], false);
+    let files: Vec<Vec<u8>> = (0..asked.rows.len()).map(|at| std::fs::read(asked.path(at)).unwrap()).collect();
+    let expect_same = |response: &client::Response, first: usize, count: usize| {
+        assert_eq!(response.status, 200, "{}", response.text());
+        let answers = response.json()["answers"].as_array().unwrap().clone();
+        assert_eq!(answers.len(), count);
+        answers.iter().zip(first..).for_each(|(answer, at)| asked.expect_same(answer, at));
+    };
+    for at in [0, 1, files.len() / 2, files.len() - 1] {
+        expect_same(&serving.post("/v1/query", "image/png", &files[at]), at, 1);
+    }
+    for size in [8, files.len()] {
+        let fields: Vec<_> = files[..size].iter().map(|file| ("image", Some("a.png"), &file[..])).collect();
+        let (kind, body) = form(&fields);
+        expect_same(&serving.post("/v1/query", kind, &body), 0, size);
+    }
+    assert!(files.len() == 100 && asked.rows.iter().any(|row| row.matched));
 }
 
 /// Each query left out of its own neighbours, an index that is walked, votes: the same function answers.

@@ -2,6 +2,12 @@
 
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
 
 use super::{Access, Loaded, Source};
 use crate::DataError;
@@ -20,6 +26,44 @@ pub(super) fn write(root: &Path, name: &str, bytes: impl AsRef<[u8]>) {
     let path = root.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, bytes).unwrap();
+}
+
+/// A shard of WebDataset with these files.
+pub(super) fn shard(path: &Path, files: &[(&str, Vec<u8>)]) {
+    let mut tar = tar::Builder::new(std::fs::File::create(path).unwrap());
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        tar.append_data(&mut header, name, content.as_slice()).unwrap();
+    }
+    tar.finish().unwrap();
+}
+
+/// A file as `datasets` writes it; the names of classes are noted only where there are some.
+pub(super) fn parquet_file(path: &Path, images: &[(&str, &[u8])], labels: ArrayRef, names: &[&str]) {
+    let bytes: ArrayRef = Arc::new(BinaryArray::from_iter_values(images.iter().map(|(_, bytes)| bytes)));
+    let paths: ArrayRef =
+        Arc::new(images.iter().map(|(name, _)| (!name.is_empty()).then_some(*name)).collect::<StringArray>());
+    let image: ArrayRef = Arc::new(StructArray::from(vec![
+        (Arc::new(Field::new("bytes", DataType::Binary, true)), bytes),
+        (Arc::new(Field::new("path", DataType::Utf8, true)), paths),
+    ]));
+    let group: ArrayRef = Arc::new(StringArray::from(vec!["g"; images.len()]));
+    let field = |name: &str, of: &ArrayRef| Field::new(name, of.data_type().clone(), true);
+    let schema = Arc::new(Schema::new(vec![field("image", &image), field("kind", &labels), field("group", &group)]));
+    let batch = RecordBatch::try_new(schema.clone(), vec![image, labels, group]).unwrap();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut writer = ArrowWriter::try_new(std::fs::File::create(path).unwrap(), schema, None).unwrap();
+    writer.write(&batch).unwrap();
+    if !names.is_empty() {
+        let noted = serde_json::json!({ "info": { "features": {
+            "image": { "_type": "Image" }, "kind": { "names": names, "_type": "ClassLabel" },
+        } } });
+        writer.append_key_value_metadata(KeyValue::new("huggingface".to_owned(), noted.to_string()));
+    }
+    writer.close().unwrap();
 }
 
 /// A source of this kind at a path.

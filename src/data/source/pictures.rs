@@ -155,3 +155,7 @@ impl Item {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "pictures/pictures_tests.rs"]
+mod tests;

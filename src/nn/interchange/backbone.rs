@@ -75,6 +75,9 @@ fn incoming(architecture: &str, file: &TensorFile) -> Option<Incoming> {
     Incoming::of_backbone(&backbone, 0, ANY, file).ok()
 }
 
+/// Behind the name of position embeddings: they are of patches alone, and that of the class token is part of the token.
+const PATCHES: &str = "patches";
+
 /// What comes into a backbone has no part in its tensors.
 const ANY: [usize; 3] = [64, 64, 3];
 
@@ -92,11 +95,12 @@ fn ways(backbone: &Preset<Backbone>, at: usize, input: [usize; 3]) -> Result<Vec
             let ours = pair.ours.strip_prefix("layers.").unwrap_or(&pair.ours);
             let ours = format!("layers.{at}.backbone.body.{ours}");
             let theirs = called.name(&pair.theirs, scheme);
-            let (theirs, third) = match theirs.rsplit_once('#') {
-                Some((whole, third)) => (whole.to_owned(), third.parse().ok()),
-                None => (theirs, None),
+            let (theirs, third, zeros) = match theirs.rsplit_once('#') {
+                Some((whole, PATCHES)) => (whole.to_owned(), None, 1),
+                Some((whole, third)) => (whole.to_owned(), third.parse().ok(), 0),
+                None => (theirs, None, 0),
             };
-            Pair { ours, theirs, third, ..pair.clone() }
+            Pair { ours, theirs, third, zeros, ..pair.clone() }
         };
         let constant = |one: &Constant| Constant { name: called.name(&one.name, scheme), fill: one.fill };
         Expected {

@@ -36,20 +36,22 @@ pub(super) struct Pair {
     pub(super) order: Order,
     /// Which third of torch's tensor it is, where that holds three one behind the other.
     pub(super) third: Option<usize>,
+    /// How many of our first rows torch's tensor does not have: they are zeros.
+    pub(super) zeros: usize,
 }
 
 impl Pair {
     /// A tensor by our name, in our layout.
     pub(super) fn own(path: &str, shape: &[usize]) -> Self {
         let (ours, theirs) = (path.to_owned(), path.to_owned());
-        Self { ours, theirs, shape: shape.to_vec(), layout: Layout::Same, order: None, third: None }
+        Self { ours, theirs, shape: shape.to_vec(), layout: Layout::Same, order: None, third: None, zeros: 0 }
     }
 
     /// Torch's sides.
     pub(super) fn their_shape(&self) -> Vec<usize> {
         let mut shape = self.turned_shape();
-        if let (Some(_), Some(first)) = (self.third, shape.first_mut()) {
-            *first *= 3;
+        if let Some(first) = shape.first_mut() {
+            *first = if self.third.is_some() { *first * 3 } else { first.saturating_sub(self.zeros) };
         }
         shape
     }
@@ -99,9 +101,10 @@ impl Pair {
 
     /// Torch's numbers as we have them.
     pub(super) fn to_ours(&self, theirs: &[f32]) -> Vec<f32> {
-        let mut ours = vec![0.0; theirs.len()];
+        let before = self.zeros * self.shape.iter().skip(1).product::<usize>();
+        let mut ours = vec![0.0; before + theirs.len()];
         for (at, value) in theirs.iter().enumerate() {
-            ours[self.place(at)] = *value;
+            ours[before + self.place(at)] = *value;
         }
         ours
     }
@@ -157,6 +160,13 @@ mod tests {
             (vec![3, 2], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0])
         );
         assert_eq!(pair(Layout::Pointwise, &[2, 3], None).their_shape(), [3, 2, 1, 1]);
+    }
+
+    #[test]
+    fn rows_that_torch_does_not_have_are_zeros() {
+        let tokens = Pair { zeros: 1, ..pair(Layout::Tokens, &[3, 2], None) };
+        assert_eq!((tokens.their_shape(), tokens.takes(&[1, 2, 2])), (vec![2, 2], true));
+        assert_eq!(tokens.to_ours(&[1.0, 2.0, 3.0, 4.0]), [0.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
     }
 
     #[test]

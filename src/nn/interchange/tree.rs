@@ -209,7 +209,7 @@ impl Walker {
     ) -> Result<(), InterchangeError> {
         let (ours, theirs) = (format!("{}.{ours}", here.path), joint(&here.name, theirs));
         let Some(shape) = self.open.remove(&ours) else { return Err(InterchangeError::Unknown(ours)) };
-        self.tree.pairs.push(Pair { ours, theirs, shape, layout, order: order.clone(), third: None });
+        self.tree.pairs.push(Pair { ours, theirs, shape, layout, order: order.clone(), third: None, zeros: 0 });
         Ok(())
     }
 

@@ -98,8 +98,9 @@ fn a_query_of_the_index_stands_for_itself_once() {
 
 #[test]
 fn expanded_queries_are_looked_up_again() {
-    let case = golden().as_array().unwrap().iter().find(|case| case["params"].get("k").is_some()).cloned();
-    let case = case.unwrap();
+    // What NumPy has computed.
+    let cases = simpipe_metric::golden("rerank");
+    let case = cases.as_array().unwrap().iter().find(|case| case["params"].get("k").is_some()).unwrap();
     let rows = |name: &str| -> Vec<Vec<f32>> { serde_json::from_value(case["input"][name].clone()).unwrap() };
     let (asked, kept) = (rows("queries"), rows("index"));
     let label = |row: &Vec<f32>| i32::from(row[0] > 0.0);
@@ -151,11 +152,4 @@ fn who_wants_to_stop_gets_no_ranking() {
         let error = values(&by, &lookup, &[RetrievalMetric::MapAtR], &vec![none; 24]).unwrap_err();
         assert!(matches!(error, StageError::Interrupted), "{error}");
     }
-}
-
-/// The cases of re-ranking that NumPy has computed.
-fn golden() -> serde_json::Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/golden/rerank.json");
-    let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    file["cases"].take()
 }

@@ -51,9 +51,8 @@ pub(in crate::cli::init) fn of_folder(
         split: split(name),
         by_class: false,
     });
-    let of_classes = matches!(survey.rule, SplitRule::Images(_));
     let mut train = split(&survey.train);
-    if let Some(held_out) = held_out.as_ref().filter(|_| of_classes) {
+    if let Some(held_out) = held_out.as_ref().filter(|_| survey.divides_classes()) {
         train.counts.iter_mut().zip(&held_out.split.counts).for_each(|(count, held_out)| *count += held_out);
     }
     let held_out = held_out.filter(HeldOut::has_pairs);
@@ -79,9 +78,8 @@ pub(in crate::cli::init) fn of_folder(
 fn divided(mut collection: Collection, survey: &Survey, source: &str, unseen: bool) -> Result<Collection, Refusal> {
     let all = survey.counts.keys().filter(|name| **name != survey.train).cloned().collect();
     let tested = survey.counts.contains_key(&survey.test);
-    let of_classes = matches!(survey.rule, SplitRule::Images(_));
     // A tenth of small classes is an image each, which has no other to be found by.
-    if of_classes && tested && !unseen && collection.held_out.is_none() {
+    if survey.divides_classes() && tested && !unseen && collection.held_out.is_none() {
         return Ok(collection.divided_by_shares(source));
     }
     match unseen || (tested && collection.is_divided_anew()) {

@@ -140,6 +140,12 @@ impl Survey {
         Ok(Self { table: true, ..survey })
     }
 
+    /// Whether a share of each class's images is put into another split: the folder holds classes, and no splits.
+    #[must_use]
+    pub const fn divides_classes(&self) -> bool {
+        matches!(self.rule, SplitRule::Images(_))
+    }
+
     fn look(layout: Layout, folder: Folder) -> Result<Self, SurveyError> {
         let step = folder.files.len().div_ceil(CHECKED).max(1);
         let chosen: Vec<&File> = folder.files.iter().step_by(step).collect();
@@ -288,7 +294,7 @@ mod tests {
         let alone = folder(&["train/a/1.png", "train/b/1.png"]);
         let survey = Survey::of(alone.path()).unwrap();
         assert_eq!(survey.root, alone.path().join("train"));
-        assert!(matches!(survey.rule, SplitRule::Images(_)));
+        assert!(survey.divides_classes());
         std::fs::write(alone.path().join("train/b/2.png"), png(true)).unwrap();
         assert!(!Survey::of(alone.path()).unwrap().grey);
     }

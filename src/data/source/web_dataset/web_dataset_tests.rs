@@ -1,18 +1,4 @@
-use std::path::Path;
-
-use crate::source::made_for_tests::{load, png, refused, short, source, survives, with};
-
-fn shard(path: &Path, files: &[(&str, Vec<u8>)]) {
-    let mut tar = tar::Builder::new(std::fs::File::create(path).unwrap());
-    for (name, content) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        header.set_cksum();
-        tar.append_data(&mut header, name, content.as_slice()).unwrap();
-    }
-    tar.finish().unwrap();
-}
+use crate::source::made_for_tests::{load, png, refused, shard, short, source, survives, with};
 
 #[test]
 fn files_of_one_key_are_one_sample() {

@@ -46,9 +46,9 @@ choice! {
         /// token. Weights as published, timm's `vit_small_patch14_dinov2`, or of a `Dinov2Model` of transformers.
         #[aka("dinov2_vits14", "dinov2-small", "vit_small_patch14_dinov2", "dino", "dinov2")]
         "dinov2-s14" => Dinov2S14,
-        /// The same with four registers (Darcet et al., 2024, arXiv:2309.16588). Weights as published, or of a
-        /// `Dinov2WithRegistersModel` of transformers.
-        #[aka("dinov2_vits14_reg", "dinov2-with-registers-small")]
+        /// The same with four registers (Darcet et al., 2024, arXiv:2309.16588). Weights as published, timm's
+        /// `vit_small_patch14_reg4_dinov2`, or of a `Dinov2WithRegistersModel` of transformers.
+        #[aka("dinov2_vits14_reg", "dinov2-with-registers-small", "vit_small_patch14_reg4_dinov2")]
         "dinov2-s14-registers" => Dinov2S14Registers,
         /// The visual tower of CLIP with patches of 32 pixels (Radford et al., 2021, arXiv:2103.00020): 512 features. Weights
         /// of a `CLIPModel` or `CLIPVisionModelWithProjection` of transformers.
@@ -166,7 +166,7 @@ impl BackboneArchitecture {
     }
 
     const fn transformer(&self) -> Option<Transformer> {
-        use transformer::Scheme::{Face, FaceClip, FaceDino, Timm, Torchvision};
+        use transformer::Scheme::{Face, FaceClip, FaceDino, Timm, TimmRegisters, Torchvision};
         let (registers, scaled, clip, epsilon, depth) = (0, false, false, 1e-6, 12);
         let small = Transformer {
             width: 384,
@@ -186,7 +186,9 @@ impl BackboneArchitecture {
             Self::VitS16 => Some(small),
             Self::VitB16 => Some(base),
             Self::Dinov2S14 => Some(dino),
-            Self::Dinov2S14Registers => Some(Transformer { registers: 4, ..dino }),
+            Self::Dinov2S14Registers => {
+                Some(Transformer { registers: 4, schemes: &[Timm, FaceDino, TimmRegisters], ..dino })
+            }
             Self::ClipVitB32 => {
                 Some(Transformer { patch: 32, grid: 7, clip: true, epsilon: 1e-5, schemes: &[FaceClip], ..base })
             }

@@ -33,6 +33,8 @@ pub(super) struct Transformer {
 pub(super) enum Scheme {
     /// Also those of the original DINO and DINOv2.
     Timm,
+    /// Timm's of DINOv2 with registers, where the class token has no position of its own.
+    TimmRegisters,
     Torchvision,
     /// `ViTModel`.
     Face,
@@ -69,7 +71,7 @@ enum Inner {
 impl Scheme {
     pub(super) const fn word(self) -> &'static str {
         match self {
-            Self::Timm => "timm",
+            Self::Timm | Self::TimmRegisters => "timm",
             Self::Torchvision => "torchvision",
             Self::Face | Self::FaceDino | Self::FaceClip => "transformers",
         }
@@ -78,7 +80,7 @@ impl Scheme {
     /// What the names of the rest begin with: classifiers, and what is needed in training alone.
     pub(super) const fn heads(self) -> &'static [&'static str] {
         match self {
-            Self::Timm => &["head.", "mask_token", "fc_norm."],
+            Self::Timm | Self::TimmRegisters => &["head.", "mask_token", "fc_norm."],
             Self::Torchvision => &["heads."],
             Self::Face => &["classifier.", "pooler."],
             Self::FaceDino => &["classifier.", "embeddings.mask_token"],
@@ -88,13 +90,16 @@ impl Scheme {
         }
     }
 
+    /// The name of a part. `#patches` behind one says that the class token has no row in that tensor.
     const fn part(self, part: Part) -> &'static str {
         match (self, part) {
-            (Self::Timm, Part::Patches) => "patch_embed.proj",
-            (Self::Timm, Part::Class) => "cls_token",
+            (Self::Timm | Self::TimmRegisters, Part::Patches) => "patch_embed.proj",
+            (Self::Timm | Self::TimmRegisters, Part::Class) => "cls_token",
             (Self::Timm, Part::Registers) => "register_tokens",
+            (Self::TimmRegisters, Part::Registers) => "reg_token",
             (Self::Timm, Part::Positions) => "pos_embed",
-            (Self::Timm, _) => "norm",
+            (Self::TimmRegisters, Part::Positions) => "pos_embed#patches",
+            (Self::Timm | Self::TimmRegisters, _) => "norm",
             (Self::Torchvision, Part::Patches) => "conv_proj",
             (Self::Torchvision, Part::Class | Part::Registers) => "class_token",
             (Self::Torchvision, Part::Positions) => "encoder.pos_embedding",
@@ -116,18 +121,18 @@ impl Scheme {
     /// The name in block `at`. `#1` behind one says that it is the second third of that tensor.
     fn inner(self, at: usize, inner: Inner) -> String {
         let block = match self {
-            Self::Timm => format!("blocks.{at}."),
+            Self::Timm | Self::TimmRegisters => format!("blocks.{at}."),
             Self::Torchvision => format!("encoder.layers.encoder_layer_{at}."),
             Self::Face | Self::FaceDino => format!("encoder.layer.{at}."),
             Self::FaceClip => format!("vision_model.encoder.layers.{at}."),
         };
         let name = match (self, inner) {
-            (Self::Timm | Self::FaceDino, Inner::Norm(which)) => format!("norm{which}"),
+            (Self::Timm | Self::TimmRegisters | Self::FaceDino, Inner::Norm(which)) => format!("norm{which}"),
             (Self::Torchvision, Inner::Norm(which)) => format!("ln_{which}"),
             (Self::Face, Inner::Norm(1)) => "layernorm_before".to_owned(),
             (Self::Face, Inner::Norm(_)) => "layernorm_after".to_owned(),
             (Self::FaceClip, Inner::Norm(which)) => format!("layer_norm{which}"),
-            (Self::Timm, Inner::Attend(which, kind)) => format!("attn.qkv.{kind}#{which}"),
+            (Self::Timm | Self::TimmRegisters, Inner::Attend(which, kind)) => format!("attn.qkv.{kind}#{which}"),
             (Self::Torchvision, Inner::Attend(which, kind)) => format!("self_attention.in_proj_{kind}#{which}"),
             (Self::Face | Self::FaceDino, Inner::Attend(which, kind)) => {
                 format!("attention.attention.{}.{kind}", ["query", "key", "value"][which.min(2)])
@@ -135,7 +140,7 @@ impl Scheme {
             (Self::FaceClip, Inner::Attend(which, kind)) => {
                 format!("self_attn.{}_proj.{kind}", ["q", "k", "v"][which.min(2)])
             }
-            (Self::Timm, Inner::Output) => "attn.proj".to_owned(),
+            (Self::Timm | Self::TimmRegisters, Inner::Output) => "attn.proj".to_owned(),
             (Self::Torchvision, Inner::Output) => "self_attention.out_proj".to_owned(),
             (Self::Face | Self::FaceDino, Inner::Output) => "attention.output.dense".to_owned(),
             (Self::FaceClip, Inner::Output) => "self_attn.out_proj".to_owned(),
