@@ -111,6 +111,7 @@ choice! {
         #[aka("graph", "IndexHNSWFlat", "usearch", "hnswlib")]
         "hnsw" => Hnsw(Hnsw),
         /// Lists of vectors around centres, and one byte for each part of a vector.
+        #[version = 2]
         #[aka("IndexIVFPQ", "pq", "product_quantization")]
         "ivf-pq" => IvfPq(IvfPq),
         /// One byte per dimension: reads a quarter of the bytes per query.

@@ -19,6 +19,7 @@ use super::top_k::{key, position, ranked};
 use super::wide::widest;
 use means::{Means, nearest};
 use simpipe_artifact::{Distance, ProductCodes};
+use simpipe_kernel::{Nearness, nearness};
 
 /// Words of a part, at most: a byte tells them.
 const WORDS: usize = 256;
@@ -144,17 +145,14 @@ impl Products {
 
     /// How far each centre is, but for what is the same of all.
     fn to_centres(&self, query: &[f32]) -> Vec<f32> {
-        let centres = self.made.centres.chunks_exact(self.dim.max(1));
-        let by_product = self.by_product;
-        let far = |centre: &[f32]| -> f32 {
-            let pairs = query.iter().zip(centre);
-            if by_product {
-                -pairs.map(|(q, c)| q * c).sum::<f32>()
-            } else {
-                pairs.map(|(q, c)| (q - c) * (q - c)).sum()
-            }
-        };
-        centres.map(far).collect()
+        let what = if self.by_product { Nearness::Product } else { Nearness::Square };
+        let all: Vec<u32> = (0..).take(self.made.lists).collect();
+        let mut far = Vec::with_capacity(all.len());
+        nearness(what, query, &self.made.centres, &all, &mut far);
+        if self.by_product {
+            far.iter_mut().for_each(|far| *far = -*far);
+        }
+        far
     }
 
     /// What each word of each part adds to a score: `[parts, words]`.
