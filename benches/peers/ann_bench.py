@@ -1,4 +1,4 @@
-"""Graphs of hnswlib and usearch, and IVF-PQ of faiss with re-ranking: the work of `cargo bench -p simpipe-benches --bench ann`.
+"""Graphs of hnswlib and usearch, IVF-PQ and bytes of faiss with re-ranking: the work of `cargo bench -p simpipe-benches --bench ann`.
 
 `python ann_bench.py FOLDER [PEER..]`: one JSON line a case, on two threads. FOLDER is what that bench has kept: the very vectors
 and queries that it searched, and the nearest rows of each query. Queries are timed three times, the least counts.
@@ -89,6 +89,13 @@ def faiss(case: Case) -> None:
     for probes in (8, 16, 32, 64):
         faiss.extract_index_ivf(index.base_index).nprobe = probes
         case.report(f"faiss {faiss.__version__}", "ivf-pq", {"nprobe": probes, "k_factor": 10}, built, lambda: index.search(case.queries, case.k)[1])
+    bytes_of = faiss.index_factory(case.dim, "SQ8,RFlat", faiss.METRIC_INNER_PRODUCT)
+    start = time.perf_counter()
+    bytes_of.train(case.rows)
+    bytes_of.add(case.rows)
+    built = case.built(start, lambda path: faiss.write_index(bytes_of, path))
+    bytes_of.k_factor = 4
+    case.report(f"faiss {faiss.__version__}", "int8", {"k_factor": 4}, built, lambda: bytes_of.search(case.queries, case.k)[1])
 
 
 PEERS = {"hnswlib": hnswlib, "usearch": usearch, "faiss": faiss}
