@@ -83,7 +83,7 @@ fn block_by_block(
     let mut best: Vec<TopK> = queries.iter().map(|(_, count)| TopK::new((*count).min(rows))).collect();
     let mut scores = Vec::with_capacity(BLOCK);
     for first in (0..rows).step_by(BLOCK) {
-        for (query, best) in best.iter_mut().enumerate() {
+        for (query, best) in best.iter_mut().enumerate().filter(|(query, _)| queries[*query].1 > 0) {
             scores.clear();
             score(query, first..rows.min(first + BLOCK), &mut scores);
             offer(best, &mut scores, first, gone);
