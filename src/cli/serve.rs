@@ -1,7 +1,7 @@
 //! `simpipe serve`: a run that answers over HTTP.
 
 use std::io::Write;
-use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -89,7 +89,7 @@ pub(super) fn exec(args: &ServeArgs, out: &mut dyn Write) -> Result<Exit, Error>
         Ok(server) => server,
         Err(error) => return refused(error),
     };
-    say(args, &server, (&run, &stage), listener.local_addr()?, out)?;
+    say(args, &server, (&run, &stage), from_here(listener.local_addr()?), out)?;
     server.run(listener, &wish)?;
     Ok(Exit::Done)
 }
@@ -182,6 +182,12 @@ fn refused(error: ServeError) -> Result<Exit, Error> {
         return Ok(Exit::Damaged);
     }
     Err(error)
+}
+
+/// An address at which this machine reaches what listens at another: `0.0.0.0` is none that a request may name.
+fn from_here(at: SocketAddr) -> SocketAddr {
+    let own: IpAddr = if at.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    if at.ip().is_unspecified() { SocketAddr::new(own, at.port()) } else { at }
 }
 
 /// Where it listens and what it serves.
