@@ -49,6 +49,18 @@ pub struct IndexStructure {
     pub settings: serde_json::Value,
     /// Bytes that a search reads for each vector at most: its numbers, and what the search adds.
     pub bytes_per_vector: usize,
+    /// The version of how the search looks for neighbours; written from the second on.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub version: u32,
+}
+
+const fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+const fn is_first(version: &u32) -> bool {
+    *version == 1
 }
 
 /// `index.arrow`: the vectors in index order.

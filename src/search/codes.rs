@@ -54,7 +54,7 @@ impl Bytes {
     }
 
     /// The rows with the best scores for some queries, so many for each. What is read is compared with all of them.
-    pub(super) fn best(&self, queries: &[(&[f32], usize)], gone: &Marks) -> Vec<Vec<u32>> {
+    pub(super) fn best(&self, queries: &[(&[f32], usize)], gone: &Marks, stop: Stop<'_>) -> Vec<Vec<u32>> {
         let ByteCodes { codes, scales, bias } = &self.made;
         let coded = |(query, _): &(&[f32], usize)| {
             let (codes, scale) = coded(query);
@@ -62,7 +62,7 @@ impl Bytes {
         };
         let coded: Vec<_> = queries.iter().map(coded).collect();
         let mut products = vec![0; BLOCK];
-        block_by_block(scales.len(), queries, gone, |query, rows, scores| {
+        block_by_block(scales.len(), queries, gone, stop, |query, rows, scores| {
             let products = &mut products[..rows.len()];
             let (query, scale) = &coded[query];
             byte_products(query, &codes[rows.start * self.dim..rows.end * self.dim], products);
@@ -73,16 +73,20 @@ impl Bytes {
     }
 }
 
-/// The best of so many rows for each query, whose scores of a block of rows `score` appends.
+/// Whether what is found is not wanted any more.
+type Stop<'s> = &'s dyn Fn() -> bool;
+
+/// The best of so many rows for each query, whose scores of a block of rows `score` appends; some of them where it is to stop.
 fn block_by_block(
     rows: usize,
     queries: &[(&[f32], usize)],
     gone: &Marks,
+    stop: Stop<'_>,
     mut score: impl FnMut(usize, Range<usize>, &mut Vec<f32>),
 ) -> Vec<Vec<u32>> {
     let mut best: Vec<TopK> = queries.iter().map(|(_, count)| TopK::new((*count).min(rows))).collect();
     let mut scores = Vec::with_capacity(BLOCK);
-    for first in (0..rows).step_by(BLOCK) {
+    for first in (0..rows).step_by(BLOCK).take_while(|_| !stop()) {
         for (query, best) in best.iter_mut().enumerate().filter(|(query, _)| queries[*query].1 > 0) {
             scores.clear();
             score(query, first..rows.min(first + BLOCK), &mut scores);
@@ -134,11 +138,11 @@ impl Bits {
     }
 
     /// The rows with the fewest bits that differ from some queries, so many for each.
-    pub(super) fn best(&self, queries: &[(&[f32], usize)], gone: &Marks) -> Vec<Vec<u32>> {
+    pub(super) fn best(&self, queries: &[(&[f32], usize)], gone: &Marks, stop: Stop<'_>) -> Vec<Vec<u32>> {
         let BitCodes { words, means } = &self.made;
         let coded: Vec<Vec<u64>> = queries.iter().map(|(query, _)| bits(query, means).collect()).collect();
         let mut differing = vec![0; BLOCK];
-        block_by_block(self.rows, queries, gone, |query, rows, scores| {
+        block_by_block(self.rows, queries, gone, stop, |query, rows, scores| {
             let (query, differing) = (&coded[query], &mut differing[..rows.len()]);
             bit_differences(query, &words[rows.start * query.len()..rows.end * query.len()], differing);
             #[expect(clippy::cast_precision_loss, reason = "as many bits as a row has numbers")]
@@ -180,22 +184,36 @@ mod tests {
 
     #[test]
     fn the_nearest_have_the_best_scores() {
-        // 130 numbers: three words, the last of two bits.
-        let none = Marks::default();
-        let rows = crate::drawn::numbers(300 * 130);
+        // 130 numbers: three words, the last of two bits. Two blocks of rows, of which a few are gone.
+        let rows = crate::drawn::numbers(1100 * 130);
         let rows = Rows::new(&rows, 130).unwrap();
-        let queries: Vec<_> = (0..300).map(|row| (rows.row(row), 1)).collect();
-        let themselves: Vec<_> = (0..300).map(|row| vec![row]).collect();
+        let mut gone = Marks::default();
+        [3, 1030].into_iter().for_each(|row| gone.set(row));
+        let queries: Vec<_> = (0..1100).map(|row| (rows.row(row), usize::from(row % 5 != 0))).collect();
+        let of = |row: u32| if row % 5 == 0 { Vec::new() } else { vec![row] };
+        let expected: Vec<_> = (0..1100).map(of).collect();
+        let check = |found: Vec<Vec<u32>>, what: &str| {
+            let living = |row: usize| row != 3 && row != 1030;
+            assert!((0..1100).filter(|row| living(*row)).all(|row| found[row] == expected[row]), "{what}");
+            assert!(found.iter().flatten().all(|row| living(*row as usize)), "{what}");
+        };
         for distance in [Distance::Cosine, Distance::InnerProduct, Distance::SquaredEuclidean] {
-            assert_eq!(Bytes::new(&rows, distance).best(&queries, &none), themselves, "{distance:?}");
+            let bytes = Bytes::new(&rows, distance);
+            check(bytes.best(&queries, &gone, &|| false), distance.name());
         }
         let bits = Bits::new(&rows);
-        assert_eq!(bits.best(&queries, &none), themselves);
-        let counts = bits.best(&[(rows.row(0), 1000), (rows.row(1), 0), (rows.row(2), 7)], &none);
-        assert_eq!(counts.iter().map(Vec::len).collect::<Vec<_>>(), [300, 0, 7]);
+        check(bits.best(&queries, &gone, &|| false), "bits");
+        let counts =
+            bits.best(&[(rows.row(0), 2000), (rows.row(1), 0), (rows.row(2), 7)], &Marks::default(), &|| false);
+        assert_eq!(counts.iter().map(Vec::len).collect::<Vec<_>>(), [1100, 0, 7]);
+        assert_eq!(bits.best(&queries[..2], &gone, &|| true), [[0_u32; 0]; 2], "it is to stop");
         assert_eq!((Bits::bytes_per_row(130), Bytes::bytes_per_row(130)), (24, 138));
-        let (nothing, empty) = (Rows::new(&[], 0).unwrap(), [(&[][..], 3)]);
-        assert_eq!(Bits::new(&nothing).best(&empty, &none), [[0_u32; 0]]);
-        assert_eq!(Bytes::new(&nothing, Distance::Cosine).best(&empty, &none), [[0_u32; 0]]);
+    }
+
+    #[test]
+    fn nothing_has_no_best() {
+        let (nothing, empty, none) = (Rows::new(&[], 0).unwrap(), [(&[][..], 3)], Marks::default());
+        assert_eq!(Bits::new(&nothing).best(&empty, &none, &|| false), [[0_u32; 0]]);
+        assert_eq!(Bytes::new(&nothing, Distance::Cosine).best(&empty, &none, &|| false), [[0_u32; 0]]);
     }
 }

@@ -2,6 +2,7 @@
 
 use simpipe_artifact::Distance;
 use simpipe_base::check;
+use simpipe_base::param::{Param as _, Shape};
 use simpipe_base::{choice, params};
 
 /// Vectors up to which `auto` searches exactly: about what two cores compare with 64 queries in a tenth of a second.
@@ -141,6 +142,13 @@ impl Search {
             Self::Auto => Self::Exact,
             other => other.clone(),
         }
+    }
+
+    /// The version of how it searches. Keys of what is found follow the bytes of an index, so an index names it.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        let Shape::Choice(search) = Self::shape() else { return 1 };
+        search.alternatives.iter().find(|alternative| alternative.name == self.name()).map_or(1, |found| found.version)
     }
 
     /// The distances that it works with, where the given one is none of them.

@@ -24,6 +24,9 @@ pub(super) const WORTH_ALL: usize = 4;
 /// Queries whose candidates are looked for together, at most.
 const TOGETHER: usize = 32;
 
+/// Candidates that are kept at a time, at most: 16 bytes each.
+const KEPT: usize = 1 << 18;
+
 /// How far a rough cosine is never off: far more than its roundings come to.
 const ROUGH: f32 = 1e-4;
 
@@ -132,6 +135,11 @@ impl Structure {
     }
 }
 
+/// How many of the nearest must be known for as many as are wanted.
+fn nearest(wanted: &Wanted) -> usize {
+    wanted.k.saturating_add(wanted.excluded.len())
+}
+
 impl<'a> Searcher<'a> {
     /// Rows searched by a method, of which `auto` is none any more, with its structure. With none or another, and by a method
     /// that does not work with the distance, the search is exact.
@@ -227,70 +235,87 @@ impl<'a> Searcher<'a> {
         if !queries.is_empty() && queries.dim() != self.rows.dim() {
             return Err(SearchError::Dimension { queries: queries.dim(), rows: self.rows.dim() });
         }
-        // Few queries are shared among all threads as well.
-        let together = queries.len().div_ceil(rayon::current_num_threads()).clamp(1, TOGETHER);
+        let together = self.together(wanted, gone);
+        let visit = &visit;
         let search = |part: usize| {
             let span = part * together..queries.len().min((part + 1) * together);
-            let of_part: Vec<Result<T, SearchError>> = if self.stop.is_some_and(|stop| stop()) {
-                vec![Err(SearchError::Stopped)]
-            } else {
-                let some: Vec<&[f32]> = span.clone().map(|query| queries.row(query)).collect();
-                let hits = self.some(&some, &wanted[span.clone()], gone);
-                span.zip(hits).map(|(query, hits)| Ok(visit(query, &hits))).collect()
-            };
-            of_part
+            let some: Vec<&[f32]> = span.clone().map(|query| queries.row(query)).collect();
+            let candidates = self.candidates(&some, &wanted[span.clone()], gone);
+            span.zip(candidates).map(move |(query, rows)| {
+                if self.is_stopped() {
+                    return Err(SearchError::Stopped);
+                }
+                Ok(visit(query, &self.best(queries.row(query), Among { wanted: &wanted[query], gone }, rows)))
+            })
         };
         (0..queries.len().div_ceil(together)).into_par_iter().flat_map_iter(search).collect()
     }
 
-    /// The neighbours of some queries.
-    fn some(&self, queries: &[&[f32]], wanted: &[Wanted], gone: &Marks) -> Vec<Vec<Hit>> {
-        let living = self.rows.len().saturating_sub(gone.len());
-        let candidates = self.candidates(queries, wanted, gone);
-        let ranked = queries.iter().zip(wanted).zip(candidates).map(|((query, wanted), rows)| {
-            let among = Among { wanted, gone };
-            let found = self.exact.rank(query, among, rows);
-            let there = living.saturating_sub(wanted.excluded.len());
-            // Where a walk ends among few of the rows, all are compared.
-            if found.len() < wanted.k.min(there) { self.exact.scan(query, among) } else { found }
-        });
-        ranked.collect()
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop())
     }
 
-    /// The rows that may be the nearest to each of some queries; none where it is as well to compare all.
+    /// How many queries have their candidates looked for together: many where codes are read once for all of them, but no more
+    /// than leave work for every thread, and than may be kept of each.
+    fn together(&self, wanted: &[Wanted], gone: &Marks) -> usize {
+        let (Method::Bytes { times, .. } | Method::Bits { times, .. }) = &self.method else { return 1 };
+        let most = wanted.iter().map(|wanted| self.looked_at(wanted, *times, gone)).max().unwrap_or(0);
+        let of_a_thread = wanted.len().div_ceil(rayon::current_num_threads());
+        of_a_thread.min(TOGETHER).min(KEPT / most.max(1)).max(1)
+    }
+
+    /// How many candidates are looked for, `times` as many as are wanted; none where it is as well to compare all rows.
+    fn looked_at(&self, wanted: &Wanted, times: usize, gone: &Marks) -> usize {
+        self.worth(nearest(wanted).max(FEWEST).saturating_mul(times), gone)
+    }
+
+    /// So many rows, or none where it is as well to compare all.
+    fn worth(&self, rows: usize, gone: &Marks) -> usize {
+        if rows < self.living(gone) / WORTH_ALL { rows } else { 0 }
+    }
+
+    fn living(&self, gone: &Marks) -> usize {
+        self.rows.len().saturating_sub(gone.len())
+    }
+
+    /// The rows that may be the nearest to each of some queries; none where all are to be compared.
     fn candidates(&self, queries: &[&[f32]], wanted: &[Wanted], gone: &Marks) -> Vec<Vec<u32>> {
-        let living = self.rows.len().saturating_sub(gone.len());
-        let nearest = |wanted: &Wanted| wanted.k.saturating_add(wanted.excluded.len());
-        let worth = |looked_at: usize| if looked_at < living / WORTH_ALL { looked_at } else { 0 };
-        // So many of each are looked at, with their own numbers.
-        let looked_at = |times: usize| {
-            let of_one = move |wanted: &Wanted| worth(nearest(wanted).max(FEWEST).saturating_mul(times));
-            queries.iter().copied().zip(wanted.iter().map(of_one)).collect::<Vec<_>>()
+        let counted = |times: usize| -> Vec<(&[f32], usize)> {
+            queries.iter().zip(wanted).map(|(query, wanted)| (*query, self.looked_at(wanted, times, gone))).collect()
         };
+        let stop = || self.is_stopped();
         match &self.method {
             Method::Exact => vec![Vec::new(); queries.len()],
             Method::Graph { layers, pool, width } => {
                 // Most of a walk would go over what is gone, where that is most.
-                let few_gone = living >= self.rows.len() / WORTH_ALL;
+                let few_gone = self.living(gone) >= self.rows.len() / WORTH_ALL;
                 let rough = Rough::new(self.rows, self.distance);
                 let walk = |(query, wanted): (&&[f32], &Wanted)| {
-                    let (k, width) = (nearest(wanted), nearest(wanted).max(*width));
-                    if worth(width) == 0 || !few_gone {
+                    let width = nearest(wanted).max(*width);
+                    if self.worth(width, gone) == 0 || !few_gone {
                         return Vec::new();
                     }
                     let found = pool.with(|room| layers.near(&rough, query, width, |row| !gone.has(row), room));
-                    self.believed(&found, k)
+                    self.believed(&found, nearest(wanted))
                 };
                 queries.iter().zip(wanted).map(walk).collect()
             }
             Method::Products { products, times, probes } => {
                 let best =
                     |(query, count)| if count == 0 { Vec::new() } else { products.best(query, count, *probes, gone) };
-                looked_at(*times).into_iter().map(best).collect()
+                counted(*times).into_iter().map(best).collect()
             }
-            Method::Bytes { bytes, times } => bytes.best(&looked_at(*times), gone),
-            Method::Bits { bits, times } => bits.best(&looked_at(*times), gone),
+            Method::Bytes { bytes, times } => bytes.best(&counted(*times), gone, &stop),
+            Method::Bits { bits, times } => bits.best(&counted(*times), gone, &stop),
         }
+    }
+
+    /// The nearest of the candidates.
+    fn best(&self, query: &[f32], among: Among<'_>, candidates: Vec<u32>) -> Vec<Hit> {
+        let found = self.exact.rank(query, among, candidates);
+        let there = self.living(among.gone).saturating_sub(among.wanted.excluded.len());
+        // Where a walk ends among few of the rows, all are compared.
+        if found.len() < among.wanted.k.min(there) { self.exact.scan(query, among) } else { found }
     }
 
     /// Of what a walk has found, nearest first, what may be among the `k` nearest: between vectors of unit length a rough

@@ -91,6 +91,30 @@ fn every_method_finds_all_where_all_is_wanted_and_nothing_that_is_gone() {
     }
 }
 
+/// Candidates of some queries are looked for together, also where some want so many that all rows are compared.
+#[test]
+fn a_query_in_company_finds_what_it_finds_alone() {
+    let (values, asked) = (embeddings(ROWS, DIM, 1), embeddings(70, DIM, 2));
+    let gone: Marks = (0..ROWS as u32).step_by(9).collect();
+    let rows = Vectors::new(&values, DIM, Distance::Cosine).unwrap();
+    let asked = Vectors::new(&asked, DIM, Distance::Cosine).unwrap();
+    let left_out = |at: usize| if at.is_multiple_of(2) { [1, 7].into() } else { [].into() };
+    let wanted: Vec<Wanted> = (0..70).map(|at| Wanted { k: [5, 4000, 2][at % 3], excluded: left_out(at) }).collect();
+    for search in methods() {
+        let structure = Structure::new(rows.rows(), Distance::Cosine, &search, &|| false).unwrap();
+        let searcher = Searcher::new(rows.rows(), Distance::Cosine, &search, &structure);
+        let all = |queries: Rows<'_>, wanted: &[Wanted]| {
+            searcher.map_living(queries, wanted, &gone, |_, hits| hits.to_vec()).unwrap()
+        };
+        let one = |at: usize| all(Rows::new(asked.rows().row(at), DIM).unwrap(), &wanted[at..=at]).remove(0);
+        let alone: Vec<Vec<Hit>> = (0..70).map(one).collect();
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert!(pool.install(|| all(asked.rows(), &wanted)) == alone, "{} {threads}", search.name());
+        }
+    }
+}
+
 #[test]
 fn copies_and_tiny_indexes_are_searched_too() {
     // Twenty times the same ten rows: walks could end among copies.

@@ -191,7 +191,7 @@ fn make(search: &Search, rows: Rows<'_>, distance: Distance, ctx: &Ctx<'_>) -> R
     let stop = || ctx.cancelled();
     let parts = ctx.timed("build", || Structure::new(rows, distance, search, &stop))?;
     let bytes_per_vector = 4 * rows.dim() + parts.bytes_per_vector(rows.dim(), rows.len());
-    let structure = IndexStructure { settings: search.write(View::Full), bytes_per_vector };
+    let structure = IndexStructure { settings: search.write(View::Full), bytes_per_vector, version: search.version() };
     let searcher = Searcher::new(rows, distance, search, &parts).stopped_by(&stop);
     let sample = recall::Sample::of(rows, distance, &stop)?;
     let recall = ctx.timed("search", || sample.share_found(&searcher))?;

@@ -80,7 +80,8 @@ fn answers_come_through_the_search_of_the_index() {
             }
             let (metrics, _) = index(&world, &search, "index").unwrap();
             let info: IndexInfo = read_json(&world.folder("index").join("index.json")).unwrap();
-            let IndexStructure { settings, bytes_per_vector } = info.structure.unwrap();
+            let IndexStructure { settings, bytes_per_vector, version } = info.structure.unwrap();
+            assert_eq!(version, 2, "{search}");
             assert_eq!((metrics["neighbours_found"], settings.get(&info.search).is_some()), (info.recall, true));
             assert!(added.is_none_or(|added| bytes_per_vector == 4 * DIM + added), "{search}: {bytes_per_vector}");
             let has = |name: &str| world.folder("index").join(name).exists();
