@@ -89,7 +89,7 @@ pub(super) fn exec(args: &ServeArgs, out: &mut dyn Write) -> Result<Exit, Error>
         Ok(server) => server,
         Err(error) => return refused(error),
     };
-    say(args, &server, (&run, &stage), from_here(listener.local_addr()?), out)?;
+    say(args, &server, (&run, &stage), listener.local_addr()?, out)?;
     server.run(listener, &wish)?;
     Ok(Exit::Done)
 }
@@ -199,19 +199,21 @@ fn say(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let (of_run, added) = server.vectors();
+    let here = from_here(at);
     if let (true, Some(why)) = (args.writable, server.read_only()) {
         print::warnings(&[Issue::nowhere(format!("read only: {why}"))], &mut super::screen::messages())?;
     }
     if args.json {
         let report = json!({
-            "url": format!("http://{at}/"), "run": run, "stage": stage, "run_vectors": of_run, "added_vectors": added,
+            "url": format!("http://{here}/"), "run": run, "stage": stage, "run_vectors": of_run, "added_vectors": added,
             "writable": server.read_only().is_none(),
         });
         print::json(&report, out)?;
     } else {
         let changes = if added == 0 { String::new() } else { format!(" and {added} added") };
         let how = if server.read_only().is_none() { "writable" } else { "read only" };
-        writeln!(out, "serving `{stage}` of {run}, {of_run} vectors{changes}, {how}, at http://{at}/")?;
+        let elsewhere = if at == here { "" } else { ", and from other machines by this one's addresses" };
+        writeln!(out, "serving `{stage}` of {run}, {of_run} vectors{changes}, {how}, at http://{here}/{elsewhere}")?;
     }
     Ok(out.flush()?)
 }
@@ -226,6 +228,13 @@ mod tests {
     struct Only {
         #[command(flatten)]
         args: ServeArgs,
+    }
+
+    #[test]
+    fn a_server_of_all_addresses_is_reached_by_that_of_this_machine() {
+        for (at, here) in [("0.0.0.0:9", "127.0.0.1:9"), ("[::]:9", "[::1]:9"), ("192.0.2.1:9", "192.0.2.1:9")] {
+            assert_eq!(from_here(at.parse().unwrap()), here.parse().unwrap());
+        }
     }
 
     #[test]

@@ -122,7 +122,8 @@ fn open(about: &About, asker: &Asker, folder: PathBuf, writable: bool) -> Result
     };
     if files.is_some() && replay.torn > 0 {
         tracing::warn!(
-            "dropped {} bytes that were not written to their end; nobody was told that they are",
+            "the log ended in a change that a crash left half written: its {} bytes were dropped, and no client was told that \
+             the change is stored",
             replay.torn
         );
     }

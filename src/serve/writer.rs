@@ -177,7 +177,7 @@ impl Work {
         match replaced {
             Ok(()) => tracing::info!("wrote the log anew: {} changes", self.files.changes()),
             // The long one says the same.
-            Err(error) => tracing::warn!("can't write the log anew: {error}"),
+            Err(error) => tracing::warn!("can't shorten the log, which goes on growing: {error}"),
         }
     }
 }

@@ -50,6 +50,7 @@ fn cpu_features() -> Vec<&'static str> {
     let all = [
         ("avx2", is_x86_feature_detected!("avx2")),
         ("fma", is_x86_feature_detected!("fma")),
+        ("popcnt", is_x86_feature_detected!("popcnt")),
         ("avx512f", is_x86_feature_detected!("avx512f")),
     ];
     #[cfg(not(target_arch = "x86_64"))]

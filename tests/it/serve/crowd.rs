@@ -14,7 +14,7 @@ use crate::peers;
 use crate::query::Asked;
 use crate::turns::turn;
 
-/// Connections that say nothing: never less than 900 while some of them come anew.
+/// Connections that say nothing, of which some come anew all the time.
 const SILENT: usize = 1100;
 /// How many of them come anew each time, and how often: each before the server lets it go.
 const ANEW: usize = 22;
@@ -28,8 +28,11 @@ const FILES: u64 = 2048;
 const CLIENTS: usize = 4;
 const REQUESTS: usize = 60;
 const PAUSE: Duration = Duration::from_millis(40);
-/// What 99 of 100 answers take at most, on a machine that is busy with other tests.
-const BOUND: Duration = Duration::from_millis(500);
+/// What 99 of 100 answers take at most, on a machine that is busy with other tests: far less than what a client waits that has to
+/// wait for another one.
+const BOUND: Duration = Duration::from_secs(2);
+/// Of the silent connections so many are open at any time, also where coming anew takes its time.
+const OPEN: f64 = 700.0;
 
 /// Requests that are not whole, and whole ones whose answers nobody takes.
 fn begun(at: SocketAddr) -> [String; 5] {
@@ -134,7 +137,7 @@ fn beside_a_crowd(serving: &Serving, asked: &Asked, files: &[Vec<u8>]) -> (Durat
         gathered.recv().unwrap();
         let took = percentile_99(&answered(serving, asked, files));
         let open = serving.metric("simpipe_connections");
-        assert!(open >= 900.0, "{open} connections are open");
+        assert!(open >= OPEN, "{open} connections are open");
         let claimed = serving.metric("simpipe_memory_claimed_bytes");
         assert!(claimed < 1e5, "{claimed} bytes for what has come of so many bodies");
         let resident = serving.metric("process_resident_memory_bytes");
@@ -148,7 +151,8 @@ fn may_open(test: &str, files: u64) -> bool {
     let most = || -> Option<u64> {
         let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
         let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-        line.split_whitespace().next()?.parse().ok()
+        let soft = line.split_whitespace().next()?;
+        if soft == "unlimited" { Some(u64::MAX) } else { soft.parse().ok() }
     };
     if most().is_none_or(|most| most < files) {
         let (own, limit) = (std::process::id().to_string(), format!("--nofile={files}:"));
@@ -163,24 +167,28 @@ fn may_open(test: &str, files: u64) -> bool {
     false
 }
 
-#[test]
-fn those_who_say_nothing_or_half_harm_nobody() {
-    if !may_open("a crowd of connections", FILES) {
-        return;
-    }
-    let asked = Asked::new(&[]);
-    let serving = Serving::start(&asked.project, &[], false);
-    let files: Vec<Vec<u8>> = (0..40).map(|at| std::fs::read(asked.path(at)).unwrap()).collect();
+fn expect_no_harm_of_a_crowd(serving: &Serving, asked: &Asked, files: &[Vec<u8>]) {
     let turn = turn();
-    let alone = percentile_99(&answered(&serving, &asked, &files));
-    let rounds = [(); 3].map(|()| beside_a_crowd(&serving, &asked, &files));
+    let alone = percentile_99(&answered(serving, asked, files));
+    let rounds = [(); 4].map(|()| beside_a_crowd(serving, asked, files));
     drop(turn);
     // Another test may have the processor in one round; a crowd that harms does so in each.
     let least = rounds.iter().map(|(took, _)| *took).min().unwrap();
     assert!(least < BOUND.max(3 * alone), "99 of 100 answers within {least:?}, within {alone:?} without a crowd");
-    let grown = rounds[2].1 - rounds[0].1;
-    assert!(grown < 32e6, "{grown} bytes more after two more crowds: {rounds:?}");
+    // Memory differs between rounds by what is in flight; what leaks grows with each.
+    let [first, second, third, fourth] = rounds.map(|(_, resident)| resident);
+    let grown = third.min(fourth) - first.max(second);
+    assert!(grown < 16e6, "{grown} bytes more after two more crowds: {rounds:?}");
+}
 
+#[test]
+fn those_who_say_nothing_or_half_harm_nobody() {
+    let asked = Asked::new(&[]);
+    let serving = Serving::start(&asked.project, &[], false);
+    let files: Vec<Vec<u8>> = (0..40).map(|at| std::fs::read(asked.path(at)).unwrap()).collect();
+    if may_open("a crowd of connections", FILES) {
+        expect_no_harm_of_a_crowd(&serving, &asked, &files);
+    }
     expect_to_let_go(&serving);
     assert_eq!(serving.post("/v1/query", "image/png", &files[0]).status, 200);
 }
