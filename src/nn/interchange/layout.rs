@@ -94,8 +94,9 @@ impl Pair {
         }
     }
 
-    /// Our numbers as torch has them.
+    /// Our numbers as torch has them; of pairs that are written, which are whole tensors on both sides.
     pub(super) fn to_theirs(&self, ours: &[f32]) -> Vec<f32> {
+        debug_assert!(self.zeros == 0 && self.third.is_none(), "a part of a tensor is only read");
         (0..ours.len()).map(|at| ours[self.place(at)]).collect()
     }
 
