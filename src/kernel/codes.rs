@@ -2,8 +2,8 @@
 //! same in whatever order they are summed.
 use crate::simd::Simd;
 
-/// The inner product of a query with each row of bytes; `out` stays as it is where rows have no numbers. The query's numbers are bytes too, in 16 bits so that they are not widened
-/// again for every row.
+/// The inner product of a query with each row of bytes; `out` stays as it is where rows have no numbers. The query's numbers
+/// are bytes too, in 16 bits so that they are not widened again for every row.
 ///
 /// # Panics
 /// If there is not one row for each number of `out`.
